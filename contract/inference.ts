@@ -71,5 +71,8 @@ export interface InferReply {
   /** Class names by output, from the manifest. */
   readonly labels: Readonly<Record<string, readonly string[]>>;
   readonly times: StageTimes;
+  /** Rows of the whole batch that this request was part of. */
   readonly batch_rows: number;
+  /** Whether the first dimension of every output is the batch: classification answers a list for each row then. */
+  readonly batched: boolean;
 }

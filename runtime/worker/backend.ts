@@ -1,0 +1,22 @@
+import type { Datatype } from '../../contract/datatype.js';
+import type { LoadOrder } from './messages.js';
+
+/** A tensor in this thread's own memory. `data` is little-endian, row-major; BYTES are an array of strings. */
+export interface BackendTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array | readonly string[];
+}
+
+/** One loaded version in one thread. A new kind of model or device is one file that implements this. */
+export interface BackendSession {
+  readonly device: string;
+  /** Runs once. May be synchronous: the thread has nothing else to do. `wanted` names the outputs to return, in this order. */
+  run(inputs: readonly BackendTensor[], wanted: readonly string[]): BackendTensor[] | Promise<BackendTensor[]>;
+  release(): void | Promise<void>;
+}
+
+export interface Backend {
+  load(order: LoadOrder): Promise<BackendSession>;
+}
