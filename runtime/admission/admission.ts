@@ -3,6 +3,7 @@ import type { InferRequest, RequestTensor } from '../../contract/inference.js';
 import { now_us } from '../../std/clock.js';
 import type { Dispatcher } from '../batch/dispatcher.js';
 import type { Entry } from '../batch/entry.js';
+import type { Host } from '../batch/host.js';
 import type { Lane } from '../batch/lane.js';
 import type { ModelQueue } from '../batch/model-queue.js';
 import type { Sequence } from '../batch/sequence.js';
@@ -23,7 +24,7 @@ const QUEUE_FULL_TEXT = 'Exceeds maximum queue size';
  */
 export class Admission implements Inference {
   readonly #catalog: ModelCatalog;
-  readonly #dispatcher: Dispatcher;
+  readonly #host: Host;
   readonly #sequences: Sequences;
   readonly #observer: Observer;
   readonly #retryAfter_ms: number;
@@ -32,14 +33,14 @@ export class Admission implements Inference {
 
   constructor(parts: {
     catalog: ModelCatalog;
-    dispatcher: Dispatcher;
+    host: Host;
     sequences: Sequences;
     observer: Observer;
     max_queue_bytes: number;
     retry_after_ms?: number;
   }) {
     this.#catalog = parts.catalog;
-    this.#dispatcher = parts.dispatcher;
+    this.#host = parts.host;
     this.#sequences = parts.sequences;
     this.#observer = parts.observer;
     this.#maxQueueBytes = parts.max_queue_bytes;
@@ -59,8 +60,8 @@ export class Admission implements Inference {
     const queue = this.#queueFor(request);
     const checked = checkRequest(request, queue.plan);
     const entry = this.#admit(request, queue, checked, waiter, face, arrived_us);
-    this.#dispatcher.submit(entry);
-    return new AdmittedRequest(this.#dispatcher, entry);
+    this.#host.dispatcher.submit(entry);
+    return new AdmittedRequest(this.#host.dispatcher, entry);
   }
 
   endSequence(model: string, sequence_id: string): void {
@@ -71,7 +72,7 @@ export class Admission implements Inference {
     const sequenced = request.sequence_id === '' ? undefined : this.#sequences.queueOf(request);
     if (sequenced !== undefined && sequenced.refusal === undefined) return sequenced;
     const version = this.#catalog.resolve(request.model, request.version);
-    const queue = this.#dispatcher.queue(version.handle);
+    const queue = this.#host.backlog.get(version.handle);
     if (queue === undefined)
       throw new TidegateError('MODEL_NOT_READY', `model '${request.model}' is not ready: it is being retired`, {
         retry_after_ms: this.#retryAfter_ms,
@@ -92,7 +93,7 @@ export class Admission implements Inference {
     let bytes = 0;
     for (const length of inputBytes) bytes += (length + 7) & ~7;
     this.#checkRoom(queue, bytes, face, arrived_us);
-    const address = this.#dispatcher.arena.allocate(bytes);
+    const address = this.#host.arena.allocate(bytes);
     if (address === NO_MEMORY)
       throw this.#refuse(
         queue,
@@ -105,7 +106,7 @@ export class Admission implements Inference {
       this.#decode(request.source, checked.tensors, inputBytes, address);
       if (plan.stateful) sequence = this.#statefulSequence(request, queue, checked.rows);
     } catch (error) {
-      this.#dispatcher.arena.free(address, bytes);
+      this.#host.arena.free(address, bytes);
       throw error;
     }
     const timeout_us = request.timeout_us > 0 ? request.timeout_us : version.manifest.timeout_us;
@@ -143,7 +144,7 @@ export class Admission implements Inference {
         `${queue.open_bytes} bytes wait for model '${model}', ${bytes} more would pass its limit of ${queue.max_bytes}`,
       );
     }
-    if (this.#dispatcher.arena.used_bytes + bytes > this.#maxQueueBytes) {
+    if (this.#host.arena.used_bytes + bytes > this.#maxQueueBytes) {
       throw this.#refuse(
         queue,
         face,
@@ -177,7 +178,7 @@ export class Admission implements Inference {
     inputBytes: readonly number[],
     address: Address,
   ): void {
-    const views = this.#dispatcher.arena.views(segmentOf(address));
+    const views = this.#host.arena.views(segmentOf(address));
     let offset = offsetOf(address);
     for (let index = 0; index < tensors.length; index++) {
       decodeTensor(source, tensors[index], views, offset);

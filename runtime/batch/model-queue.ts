@@ -1,3 +1,4 @@
+import type { TidegateError } from '../../contract/error.js';
 import type { ServedVersion } from '../model/served-version.js';
 import type { WorkerLink } from '../worker/worker-link.js';
 import type { Entry } from './entry.js';
@@ -7,6 +8,8 @@ import type { RequestPlan } from './request-plan.js';
 /** What waits for one version, in lanes; bounded in requests and bytes. */
 export class ModelQueue {
   readonly version: ServedVersion;
+  /** The version as the protocol gives it. */
+  readonly versionText: string;
   readonly plan: RequestPlan;
   readonly max_requests: number;
   readonly max_bytes: number;
@@ -15,14 +18,13 @@ export class ModelQueue {
   /** Requests admitted and not done: waiting, held or running; and the bytes of their inputs. */
   open_requests = 0;
   open_bytes = 0;
-  running_batches = 0;
   open_sequences = 0;
   /** Time that it has had of the workers, weighted; see fair-share.ts. */
   served_us = 0;
   /** Moving average of a batch's time in a worker, to charge a batch before it is done. */
   batch_us = 100;
   /** Set when nothing may be admitted any more. */
-  refusal: Error | undefined;
+  refusal: TidegateError | undefined;
   readonly #lanes: Lane[] = [];
   readonly #lanesByKey = new Map<string, Lane>();
   /** Entries that must run alone, before anything else. */
@@ -34,6 +36,7 @@ export class ModelQueue {
     defaults: { max_queue_requests: number; max_queue_bytes: number },
   ) {
     this.version = version;
+    this.versionText = String(version.version);
     this.plan = plan;
     this.max_requests = version.manifest.queue.max_requests ?? defaults.max_queue_requests;
     this.max_bytes = version.manifest.queue.max_bytes ?? defaults.max_queue_bytes;

@@ -104,7 +104,10 @@ export class SlabArena {
     const size = blockBytes(bytes);
     this.#usedBytes -= size;
     const page = segment.pages[first];
-    if (page === 'run') return this.#freeRun(segment, first, size / PAGE_BYTES);
+    if (page === 'run') {
+      this.#freeRun(segment, first, size / PAGE_BYTES);
+      return;
+    }
     if (page === 'free' || page === undefined) throw new RangeError(`free of ${address}, which is free already`);
     page.free.push(offset);
     if (page.position < 0) this.#enlist(page);

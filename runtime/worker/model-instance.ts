@@ -3,8 +3,8 @@ import { now_us } from '../../std/clock.js';
 import type { SlabViews } from '../codec/slab-views.js';
 import type { BackendSession, BackendTensor } from './backend.js';
 import { encodedStringsLength, encodeStrings } from './byte-strings.js';
-import { copy, InputGather, type Part } from './gather.js';
-import { BODY_INT, BODY_INTS, ENTRY, ENTRY_INTS, JOB, type JobRing, outputArea, STATUS, TIME } from './job-ring.js';
+import { InputGather, type Part } from './gather.js';
+import { BODY_INT, BODY_INTS, ENTRY, ENTRY_INTS, JOB, type JobRing, STATUS, TIME } from './job-ring.js';
 import type { LoadOrder, WorkerState } from './messages.js';
 
 /** What a job may touch of the thread it runs in. */
@@ -219,9 +219,9 @@ function outputBytes(result: BackendTensor, narrow: boolean): number {
 }
 
 function writeOutput(result: BackendTensor, area: SlabViews, offset: number, bytes: number, narrow: boolean): void {
-  if (!(result.data instanceof Uint8Array)) return encodeStrings(result.data, area.u8, offset);
-  if (narrow) return narrowToBf16(result.data, area, offset);
-  area.u8.set(result.data.length === bytes ? result.data : result.data.subarray(0, bytes), offset);
+  if (!(result.data instanceof Uint8Array)) encodeStrings(result.data, area.u8, offset);
+  else if (narrow) narrowToBf16(result.data, area, offset);
+  else area.u8.set(result.data.length === bytes ? result.data : result.data.subarray(0, bytes), offset);
 }
 
 /** Exact: the values come from BF16 inside the model, so the lower half of each FP32 is zero. */
@@ -243,5 +243,3 @@ export function writeFailure(slot: number, message: string, memory: JobMemory): 
 export function align8(bytes: number): number {
   return (bytes + 7) & ~7;
 }
-
-export { copy, outputArea };

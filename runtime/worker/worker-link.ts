@@ -157,17 +157,22 @@ export class WorkerLink {
         this.#booted = true;
         return;
       case 'completed':
-        return this.#events.completed();
+        this.#events.completed();
+        return;
       case 'output-area':
         this.outputs[message.slot] = new SlabViews(message.buffer);
         this.#areas[message.slot]++;
-        return this.#events.completed();
+        this.#events.completed();
+        return;
       case 'loaded':
-        return this.#settle(message.id)?.resolve(message);
+        this.#settle(message.id)?.resolve(message);
+        return;
       case 'unloaded':
-        return this.#settle(message.id)?.resolve({ load_ms: 0, warmup_ms: 0, device: '' });
+        this.#settle(message.id)?.resolve({ load_ms: 0, warmup_ms: 0, device: '' });
+        return;
       case 'load-failed':
-        return this.#settle(message.id)?.reject(new TidegateError('MODEL_LOAD_FAILED', message.reason));
+        this.#settle(message.id)?.reject(new TidegateError('MODEL_LOAD_FAILED', message.reason));
+        return;
     }
   }
 

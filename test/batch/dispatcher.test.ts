@@ -112,7 +112,7 @@ test('a full queue refuses at once with QUEUE_FULL and takes requests again when
     await rig.load(version);
     await Promise.all(waiting);
     await rig.infer(addSubRequest(6));
-    assert.equal(rig.dispatcher.arena.used_bytes, 0, 'blocks were not given back');
+    assert.equal(rig.host.arena.used_bytes, 0, 'blocks were not given back');
   } finally {
     await rig.stop();
   }
@@ -159,13 +159,15 @@ test('when its thread dies a batch fails exactly once with WORKER_LOST, and the 
   const rig = new Rig();
   try {
     await rig.serve(ADD_SUB);
-    const [link] = rig.dispatcher.fleet.links;
+    const [link] = rig.host.fleet.links;
     const pending = Array.from({ length: 30 }, (_, i) =>
       rig.infer(addSubRequest(i)).then(
         () => 'answered',
         (error: { code: string }) => error.code,
       ),
     );
+    // The batch is given to the thread at the end of this turn of the loop.
+    await new Promise((resolve) => setImmediate(resolve));
     await link.kill('the test ended it');
     const outcomes = await Promise.all(pending);
     assert.ok(outcomes.includes('WORKER_LOST'), 'nothing was running when the thread died');
@@ -174,8 +176,8 @@ test('when its thread dies a batch fails exactly once with WORKER_LOST, and the 
       String(outcomes),
     );
     assert.equal(ints((await rig.infer(addSubRequest(41))).outputs[0].bytes)[0], 42);
-    assert.equal(rig.dispatcher.fleet.restarts, 1);
-    assert.equal(rig.dispatcher.arena.used_bytes, 0);
+    assert.equal(rig.host.fleet.restarts, 1);
+    assert.equal(rig.host.arena.used_bytes, 0);
   } finally {
     await rig.stop();
   }
@@ -186,7 +188,7 @@ test('a corrupt model fails to load with the backend’s reason, and leaves no t
   try {
     const version = rig.announce({ ...ADD_SUB, artefact: import.meta.filename ?? 'missing' });
     await assert.rejects(rig.load(version), { code: 'MODEL_LOAD_FAILED' });
-    assert.equal([...rig.dispatcher.fleet.links].filter((link) => link.hosted.size > 0).length, 0);
+    assert.equal([...rig.host.fleet.links].filter((link) => link.hosted.size > 0).length, 0);
   } finally {
     await rig.stop();
   }

@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import { type Manifest, ManifestSchema } from '../../contract/manifest.js';
 import { Admission } from '../../runtime/admission/admission.js';
 import { Sequences } from '../../runtime/admission/sequences.js';
-import { Dispatcher } from '../../runtime/batch/dispatcher.js';
+import { Host } from '../../runtime/batch/host.js';
 import type { ModelCatalog, ServedVersion } from '../../runtime/model/served-version.js';
 import type { Observer } from '../../runtime/observe/observer.js';
 import { now_us } from '../../std/clock.js';
@@ -68,22 +68,36 @@ export class CountingObserver implements Observer {
 
 export class Rig {
   readonly observer = new CountingObserver();
-  readonly dispatcher: Dispatcher;
+  readonly host: Host;
   readonly admission: Admission;
   readonly sequences: Sequences;
   readonly #versions = new Map<string, ServedVersion>();
   #handles = 0;
 
-  constructor(options: { workers?: number; max_threads?: number; limits?: Partial<Limits> } = {}) {
+  constructor(
+    options: {
+      workers?: number;
+      max_threads?: number;
+      spin_us?: number;
+      poll_us?: number;
+      limits?: Partial<Limits>;
+    } = {},
+  ) {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.dispatcher = new Dispatcher(
-      { workers: options.workers ?? 1, max_threads: options.max_threads ?? 8, spin_us: 0, limits },
+    this.host = new Host(
+      {
+        workers: options.workers ?? 1,
+        max_threads: options.max_threads ?? 8,
+        spin_us: options.spin_us ?? 0,
+        poll_us: options.poll_us ?? 50,
+        limits,
+      },
       this.observer,
     );
-    this.sequences = new Sequences(this.dispatcher.arena, limits);
+    this.sequences = new Sequences(this.host.arena, limits);
     this.admission = new Admission({
       catalog: this.#catalog(),
-      dispatcher: this.dispatcher,
+      host: this.host,
       sequences: this.sequences,
       observer: this.observer,
       max_queue_bytes: limits.max_queue_bytes,
@@ -109,13 +123,13 @@ export class Rig {
       instances,
       memory_bytes: 0,
     };
-    this.dispatcher.announce(version);
+    this.host.announce(version);
     this.#versions.set(model.name, version);
     return version;
   }
 
   async load(version: ServedVersion): Promise<void> {
-    await this.dispatcher.load(version, new AbortController().signal);
+    await this.host.load(version, new AbortController().signal);
   }
 
   async serve(model: RigModel, instances = 1): Promise<ServedVersion> {
@@ -137,7 +151,7 @@ export class Rig {
 
   async stop(): Promise<void> {
     this.sequences.stop();
-    await this.dispatcher.stop();
+    await this.host.stop();
   }
 
   #catalog(): ModelCatalog {

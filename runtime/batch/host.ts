@@ -1,0 +1,124 @@
+import { TidegateError } from '../../contract/error.js';
+import type { Limits } from '../../contract/limits.js';
+import type { LoadReport, ModelHost, ServedVersion } from '../model/served-version.js';
+import type { Observer } from '../observe/observer.js';
+import { WorkerFleet } from '../worker/worker-fleet.js';
+import type { WorkerLink } from '../worker/worker-link.js';
+import { Backlog } from './backlog.js';
+import { Dispatcher } from './dispatcher.js';
+import { ModelQueue } from './model-queue.js';
+import { planRequests } from './request-plan.js';
+import { SlabArena } from './slab-arena.js';
+
+export interface HostOptions {
+  /** Batches that run at a time, over all models. */
+  readonly workers: number;
+  readonly max_threads: number;
+  readonly spin_us: number;
+  readonly poll_us: number;
+  readonly limits: Limits;
+}
+
+const DRAIN_POLL_MS = 5;
+
+/** Shared memory, queues, dispatcher and worker threads of one node, as the repository of models sees them. */
+export class Host implements ModelHost {
+  readonly arena: SlabArena;
+  readonly backlog: Backlog;
+  readonly dispatcher: Dispatcher;
+  readonly fleet: WorkerFleet;
+  readonly #observer: Observer;
+  readonly #limits: Limits;
+
+  constructor(options: HostOptions, observer: Observer) {
+    this.#observer = observer;
+    this.#limits = options.limits;
+    // The state of sequences lies in the same memory, besides what may be queued.
+    this.arena = new SlabArena(options.limits.max_queue_bytes * 2, {
+      segmentAdded: (id, buffer) => this.fleet.segmentAdded(id, buffer),
+      segmentDropped: (id) => this.fleet.segmentDropped(id),
+    });
+    this.backlog = new Backlog(this.arena, observer);
+    const segments = () => this.arena.segments();
+    this.fleet = new WorkerFleet(
+      { max_threads: options.max_threads, spin_us: options.spin_us, segments },
+      {
+        completed: () => this.dispatcher.turn(),
+        lost: (link, reason) => this.#lost(link, reason),
+        placed: (handle, link) => this.#placed(handle, link),
+        abandoned: (handle, reason) => this.#abandoned(handle, reason),
+      },
+    );
+    this.dispatcher = new Dispatcher(options, this.backlog, observer, this.fleet.doorbell);
+  }
+
+  announce(version: ServedVersion): void {
+    this.backlog.open(new ModelQueue(version, planRequests(version), this.#limits));
+  }
+
+  async load(version: ServedVersion, signal: AbortSignal): Promise<LoadReport> {
+    const queue = this.backlog.get(version.handle);
+    if (queue === undefined) throw new TidegateError('INTERNAL', `handle ${version.handle} was never announced`);
+    return this.fleet.load(queue.plan.order, version.instances, signal);
+  }
+
+  busy(handle: number): boolean {
+    const queue = this.backlog.get(handle);
+    return queue !== undefined && (queue.open_requests > 0 || queue.open_sequences > 0);
+  }
+
+  async drain(handle: number, timeout_ms: number): Promise<void> {
+    const until_ms = performance.now() + timeout_ms;
+    while (this.busy(handle) && performance.now() < until_ms) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    const queue = this.backlog.get(handle);
+    if (queue === undefined) return;
+    const { model, version } = queue.version;
+    const text = `version ${version} of '${model}' was retired before this request could run; send it again`;
+    this.backlog.failWaiting(queue, new TidegateError('MODEL_NOT_READY', text));
+  }
+
+  async unload(handle: number): Promise<void> {
+    const queue = this.backlog.get(handle);
+    if (queue !== undefined) queue.links = [];
+    await this.fleet.unload(handle);
+  }
+
+  forget(handle: number, reason: Error): void {
+    const queue = this.backlog.get(handle);
+    if (queue === undefined) return;
+    queue.refusal = reason instanceof TidegateError ? reason : new TidegateError('MODEL_NOT_READY', reason.message);
+    this.backlog.failWaiting(queue, queue.refusal);
+    this.backlog.close(queue);
+  }
+
+  async stop(): Promise<void> {
+    this.dispatcher.stop();
+    this.backlog.stop();
+    await this.fleet.stop();
+  }
+
+  #placed(handle: number, link: WorkerLink): void {
+    const queue = this.backlog.get(handle);
+    if (queue === undefined || link.lost || queue.links.includes(link)) return;
+    queue.links = [...queue.links, link];
+    this.dispatcher.schedule();
+  }
+
+  #lost(link: WorkerLink, reason: string): void {
+    for (const queue of this.backlog.queues()) {
+      if (queue.links.includes(link)) queue.links = queue.links.filter((other) => other !== link);
+    }
+    this.#observer.workerLost(link.index, reason);
+    this.dispatcher.lost(link, reason);
+  }
+
+  #abandoned(handle: number, reason: string): void {
+    const queue = this.backlog.get(handle);
+    if (queue === undefined || queue.links.length > 0) return;
+    const text = `model '${queue.version.model}' cannot run: ${reason}. Load it again once the cause is mended`;
+    queue.refusal = new TidegateError('MODEL_NOT_READY', text);
+    this.backlog.failWaiting(queue, queue.refusal);
+  }
+}
