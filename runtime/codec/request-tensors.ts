@@ -170,7 +170,7 @@ function readDimension(cursor: JsonCursor, index: number): number {
     );
   }
   let dimension = 0;
-  for (let at = start; at < cursor.at; at++) dimension = dimension * 10 + cursor.bytes[at] - 0x30;
+  for (let at = start; at < cursor.at; at++) dimension = dimension * 10 + (cursor.bytes[at] - 0x30);
   if (!Number.isSafeInteger(dimension)) {
     throw new TidegateError(
       'INVALID_SHAPE',
