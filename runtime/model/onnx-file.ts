@@ -25,6 +25,8 @@ export interface OnnxFile {
   readonly signature: ModelSignature;
   /** Names of files beside the model that hold weights, as the model spells them. */
   readonly external: readonly string[];
+  /** Of the file itself. */
+  readonly bytes: number;
 }
 
 interface Value {
@@ -91,7 +93,7 @@ export function readOnnx(source: ByteSource, shapes: KnownShapes = new Map()): O
   if (graphs === 0) throw malformed(source, source.size, 'it has no graph');
   // A file that was cut right behind its graph is well-formed protobuf: only this shows that something is missing.
   if (irVersion >= 3 && opsets === 0) throw malformed(source, source.size, 'it imports no operator set');
-  return { signature: graph.signature(shapes), external: [...graph.external] };
+  return { signature: graph.signature(shapes), external: [...graph.external], bytes: source.size };
 }
 
 class GraphNames {

@@ -19,6 +19,8 @@ export interface ServedVersion {
   readonly instances: number;
   /** Bytes of the artefact and its external data, times instances: what it counts against the memory budget. */
   readonly memory_bytes: number;
+  /** The Triton model configuration that the load was overridden with, as it was sent. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 export interface LoadReport {

@@ -1,0 +1,42 @@
+import type { Manifest } from '../../contract/manifest.js';
+import { decideBatching } from './batching.js';
+import { checkAgainstSignature } from './manifest-check.js';
+import { externalBytes, readOnnxFile } from './onnx-file.js';
+import type { FoundVersion } from './scan.js';
+import type { ServedVersion } from './served-version.js';
+
+/** Up to this many bytes every worker holds a copy; above it one does, unless the manifest says how many. */
+const SHARED_BY_ALL_BYTES = 256 * 1024 * 1024;
+
+export interface VersionSource {
+  readonly model: string;
+  readonly found: FoundVersion;
+  readonly manifest: Manifest;
+  readonly config: Readonly<Record<string, unknown>> | undefined;
+  readonly workers: number;
+}
+
+/** Everything about a version that its files tell, without loading it. Throws a TidegateError that says what is wrong with them. */
+export function describeVersion(
+  handle: number,
+  { model, found, manifest, config, workers }: VersionSource,
+): ServedVersion {
+  const tensors = [...Object.entries(manifest.inputs), ...Object.entries(manifest.outputs)];
+  const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
+  const file = readOnnxFile(found.artefact, shapes);
+  checkAgainstSignature(manifest, file.signature);
+  const bytes = file.bytes + externalBytes(found.artefact, file.external);
+  const instances = Math.min(manifest.instances ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
+  return {
+    handle,
+    model,
+    version: found.version,
+    artefact: found.artefact,
+    signature: file.signature,
+    batching: decideBatching(file.signature, manifest),
+    manifest,
+    instances,
+    memory_bytes: bytes * instances,
+    ...(config === undefined ? {} : { config }),
+  };
+}
