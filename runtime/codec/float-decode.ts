@@ -16,24 +16,23 @@ const QUICK_LIMIT = 1e22;
 export function decodeFloats(source: Uint8Array, tensor: RequestTensor, memory: SlabViews, offset: number): void {
   const single = tensor.datatype === 'FP32';
   const base = single ? offset >> 2 : offset >> 3;
-  readRows(source, tensor, (at, count, index) =>
-    single
-      ? singles(source, tensor, memory.f32, base, at, count, index)
-      : doubles(source, tensor, memory.f64, base, at, count, index),
-  );
+  readRows(source, tensor, (at, count, index) => floatRow(source, tensor, memory, base + index, at, count, index));
 }
 
-/** Reads one list of floats. This is the hottest loop of a request: it makes no call and no object for an ordinary number. */
-function singles(
+/** Reads one list of numbers. This is the hottest loop of a request: it makes no call and no object for an ordinary number. */
+function floatRow(
   source: Uint8Array,
   tensor: RequestTensor,
-  out: Float32Array,
-  base: number,
+  memory: SlabViews,
+  place: number,
   from: number,
   count: number,
   first: number,
 ): number {
   if (count === 0) return emptyRow(source, from, tensor);
+  const single = tensor.datatype === 'FP32';
+  const floats = memory.f32;
+  const doubles = memory.f64;
   let at = skipSpace(source, from);
   for (let i = 0; i < count; i++) {
     const start = at;
@@ -58,25 +57,22 @@ function singles(
         mantissa = mantissa * 10 + (byte - 0x30);
         byte = source[++at];
       }
-      scale = at - point;
-      // No digit after the point: `numberEnd` says so.
-      if (scale === 0) scale = POWERS_OF_TEN.length;
+      // Without a digit after the point this is no number, which `numberEnd` says.
+      scale = at === point ? POWERS_OF_TEN.length : at - point;
     }
-    let value = 0;
-    let sure = false;
-    if (scale < POWERS_OF_TEN.length && byte !== 0x65 && byte !== 0x45) {
-      value = mantissa / POWERS_OF_TEN[scale];
-      sure =
-        mantissa < EXACT_INTEGER && scale <= EXACT_POWER
-          ? true
-          : mantissa < QUICK_LIMIT && Math.fround(value * (1 - QUICK_ERROR)) === Math.fround(value * (1 + QUICK_ERROR));
-    }
-    if (sure) {
-      out[base + first + i] = negative ? -value : value;
-    } else {
+    let value = scale < POWERS_OF_TEN.length ? mantissa / POWERS_OF_TEN[scale] : 0;
+    if (
+      byte === 0x65 ||
+      byte === 0x45 ||
+      ((scale > EXACT_POWER || mantissa >= EXACT_INTEGER) && !(single && isSure(value, mantissa, scale)))
+    ) {
       at = numberEnd(source, start);
-      out[base + first + i] = single(source, tensor, start, at, first + i);
+      value = exactValue(source, tensor, start, at, first + i);
+    } else if (negative) {
+      value = -value;
     }
+    if (single) floats[place + i] = value;
+    else doubles[place + i] = value;
     at =
       i + 1 < count && source[at] === 0x2c && source[at + 1] > 0x20
         ? at + 1
@@ -85,37 +81,18 @@ function singles(
   return at;
 }
 
-function single(source: Uint8Array, tensor: RequestTensor, from: number, to: number, index: number): number {
-  const text = numberText(source, from, to);
-  const value = Number(text);
-  if (value >= FLOAT_OVERFLOW || value <= -FLOAT_OVERFLOW)
-    throw invalidValue(tensor, index, text, 'within the range of FP32');
-  return value;
+/** Whether a value with that many digits, of which the last may be wrong, is certain as a float all the same. */
+function isSure(value: number, mantissa: number, scale: number): boolean {
+  if (scale >= POWERS_OF_TEN.length || mantissa >= QUICK_LIMIT) return false;
+  return Math.fround(value * (1 - QUICK_ERROR)) === Math.fround(value * (1 + QUICK_ERROR));
 }
 
-function doubles(
-  source: Uint8Array,
-  tensor: RequestTensor,
-  out: Float64Array,
-  base: number,
-  from: number,
-  count: number,
-  first: number,
-): number {
-  if (count === 0) return emptyRow(source, from, tensor);
-  let at = skipSpace(source, from);
-  for (let i = 0; i < count; i++) {
-    const start = at;
-    const byte = source[start];
-    if (byte !== 0x2d && (byte < 0x30 || byte > 0x39))
-      throw elementMismatch(source, start, first + i, 'a number', tensor);
-    at = numberEnd(source, start);
-    const value = Number(numberText(source, start, at));
-    if (value === Infinity || value === -Infinity) {
-      throw invalidValue(tensor, first + i, numberText(source, start, at), 'within the range of FP64');
-    }
-    out[base + first + i] = value;
-    at = nextElement(source, at, i + 1 === count, tensor);
+function exactValue(source: Uint8Array, tensor: RequestTensor, from: number, to: number, index: number): number {
+  const value = Number(numberText(source, from, to));
+  const limit = tensor.datatype === 'FP32' ? FLOAT_OVERFLOW : Infinity;
+  if (value >= limit || value <= -limit) {
+    const excerpt = numberText(source, from, Math.min(to, from + 40));
+    throw invalidValue(tensor, index, excerpt, `within the range of ${tensor.datatype}`);
   }
-  return at;
+  return value;
 }
