@@ -82,6 +82,8 @@ export class Dispatcher {
 
   /** The thread is gone: what it ran fails, once. */
   lost(link: WorkerLink, reason: string): void {
+    // What it finished before lies in the ring and counts.
+    this.#collect();
     const batches = this.#batches.get(link) ?? [];
     this.#batches.delete(link);
     if (link.running > 0) this.#permits++;

@@ -93,10 +93,11 @@ export class Host implements ModelHost {
     this.backlog.close(queue);
   }
 
-  async stop(): Promise<void> {
+  /** Ends the threads. Returns whether all of them ended within `grace_ms`. */
+  async stop(grace_ms: number): Promise<boolean> {
     this.dispatcher.stop();
     this.backlog.stop();
-    await this.fleet.stop();
+    return this.fleet.stop(grace_ms);
   }
 
   #placed(handle: number, link: WorkerLink): void {

@@ -49,7 +49,10 @@ export type ToWorker =
   | { readonly type: 'unload'; readonly id: number; readonly handle: number }
   | { readonly type: 'segment'; readonly segment: number; readonly buffer: SharedArrayBuffer }
   | { readonly type: 'segment-dropped'; readonly segment: number }
-  | { readonly type: 'stop' };
+  /** Ends the thread when it has done its job: what is in native code cannot be interrupted without taking the process along. */
+  | { readonly type: 'stop' }
+  /** Makes the thread end by an uncaught error, as a fault would: for tests of what follows. */
+  | { readonly type: 'die'; readonly reason: string };
 
 export type FromWorker =
   | { readonly type: 'ready' }

@@ -71,6 +71,8 @@ class WorkerThread implements JobMemory {
         this.#sleep(wake);
       }
     }
+    for (const instance of this.#instances.values()) await instance.session.release();
+    this.#port.close();
   }
 
   async #runJob(slot: number): Promise<void> {
@@ -125,6 +127,8 @@ class WorkerThread implements JobMemory {
         case 'stop':
           this.#stopping = true;
           break;
+        case 'die':
+          throw new Error(order.reason);
       }
     }
   }

@@ -22,6 +22,7 @@ export interface FleetEvents {
 
 /** Threads without a version that are kept for the next load: starting one costs 40 ms of processor. */
 const SPARE_THREADS = 2;
+const STOP_GRACE_MS = 10_000;
 
 /**
  * The worker threads. A version has threads of its own as far as there are enough: a load that takes minutes delays nobody, and a
@@ -74,11 +75,13 @@ export class WorkerFleet {
     for (const link of this.links) link.segmentDropped(id);
   }
 
-  async stop(): Promise<void> {
+  /** Returns whether every thread ended within `grace_ms`. One that is stuck in native code keeps its session until it returns. */
+  async stop(grace_ms: number): Promise<boolean> {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    await Promise.all([...this.links].map((link) => link.stop()));
+    const ended = await Promise.all([...this.links].map((link) => link.stop(grace_ms)));
     this.links.clear();
+    return ended.every((yes) => yes);
   }
 
   #choose(instances: number, handle: number): WorkerLink[] {
@@ -104,13 +107,13 @@ export class WorkerFleet {
     return link.load(order);
   }
 
-  /** A load that was given up may sit in native code for minutes: a thread that does nothing else is ended. */
+  /** A load that was given up may sit in native code for minutes: its thread is left to end when it can. */
   async #withdraw(links: readonly WorkerLink[], handle: number, aborted: boolean): Promise<void> {
     for (const link of links) {
       if (aborted && link.hosted.size === 1) {
         link.hosted.delete(handle);
         this.links.delete(link);
-        await link.stop();
+        await link.stop(0);
       } else {
         await this.#remove(link, handle).catch((error: unknown) => {
           // The thread died meanwhile, and with it what was to be removed.
@@ -126,7 +129,7 @@ export class WorkerFleet {
     const spare = [...this.links].filter((other) => other.hosted.size === 0);
     if (link.hosted.size === 0 && spare.length > SPARE_THREADS) {
       this.links.delete(link);
-      await link.stop();
+      await link.stop(STOP_GRACE_MS);
     }
   }
 

@@ -31,6 +31,7 @@ export class WorkerLink {
   readonly hosted = new Set<number>();
   readonly #worker: Worker;
   readonly #events: WorkerLinkEvents;
+  readonly #ended: Promise<void>;
   readonly #pending = new Map<number, Pending>();
   #nextOrder = 1;
   #booted = false;
@@ -57,7 +58,12 @@ export class WorkerLink {
     });
     this.#worker.on('message', (message: FromWorker) => this.#received(message));
     this.#worker.on('error', (error) => this.#gone(error.message));
-    this.#worker.on('exit', (code) => this.#gone(`the thread ended with exit code ${code}`));
+    this.#ended = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        this.#gone(`the thread ended with exit code ${code}`);
+        resolve();
+      });
+    });
   }
 
   get lost(): boolean {
@@ -115,17 +121,27 @@ export class WorkerLink {
     this.#tell({ type: 'segment-dropped', segment });
   }
 
-  /** Ends the thread; never reported as lost. */
-  async stop(): Promise<void> {
+  /**
+   * Asks the thread to end, and waits for it up to `grace_ms`; never reported as lost. A thread inside ONNX Runtime cannot be
+   * terminated: that ends the whole process. Returns whether it ended; one that did not ends as soon as its call returns.
+   */
+  async stop(grace_ms: number): Promise<boolean> {
     this.#stopped = true;
     this.#failPending('the node is stopping');
-    await this.#worker.terminate();
+    this.#tell({ type: 'stop' });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), grace_ms);
+    });
+    const ended = await Promise.race([this.#ended.then(() => true), late]);
+    clearTimeout(timer);
+    if (!ended) this.#worker.unref();
+    return ended;
   }
 
-  /** Ends the thread as if it had died. For a load that never comes back. */
-  async kill(reason: string): Promise<void> {
-    this.#gone(reason);
-    await this.#worker.terminate();
+  /** Fault injection: the thread throws once it has done the job it runs, and is lost. */
+  die(reason: string): void {
+    this.#tell({ type: 'die', reason });
   }
 
   #order(make: (id: number) => ToWorker): Promise<Loaded> {

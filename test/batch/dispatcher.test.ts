@@ -160,15 +160,15 @@ test('when its thread dies a batch fails exactly once with WORKER_LOST, and the 
   try {
     await rig.serve(ADD_SUB);
     const [link] = rig.host.fleet.links;
+    link.die('the test ended it');
     const pending = Array.from({ length: 30 }, (_, i) =>
       rig.infer(addSubRequest(i)).then(
         () => 'answered',
         (error: { code: string }) => error.code,
       ),
     );
-    // The batch is given to the thread at the end of this turn of the loop.
-    await new Promise((resolve) => setImmediate(resolve));
-    await link.kill('the test ended it');
+    // Starts the first batch before this thread can learn that the other is dying.
+    rig.host.dispatcher.turn();
     const outcomes = await Promise.all(pending);
     assert.ok(outcomes.includes('WORKER_LOST'), 'nothing was running when the thread died');
     assert.ok(

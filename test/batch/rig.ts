@@ -151,7 +151,7 @@ export class Rig {
 
   async stop(): Promise<void> {
     this.sequences.stop();
-    await this.host.stop();
+    await this.host.stop(10_000);
   }
 
   #catalog(): ModelCatalog {
