@@ -1,3 +1,4 @@
+import { TidegateError } from '../../contract/error.js';
 import type { InferReply, InferRequest } from '../../contract/inference.js';
 import { classesOf } from './classification.js';
 import { tensorJson } from './tensor-json.js';
@@ -29,6 +30,18 @@ export function replyShape(request: InferRequest): ReplyShape {
  * UTF-8) and INVALID_DATATYPE for half-precision numbers in JSON and for classes of outputs that have no order.
  */
 export function encodeReply(shape: ReplyShape, reply: InferReply): EncodedReply {
+  try {
+    return encoded(shape, reply);
+  } catch (error) {
+    // The engine's longest string, half a gigabyte, is the only range that can be left here.
+    if (!(error instanceof RangeError)) throw error;
+    throw new TidegateError('INVALID_REQUEST', 'the answer is too long for JSON: ask for its outputs in binary', {
+      cause: error,
+    });
+  }
+}
+
+function encoded(shape: ReplyShape, reply: InferReply): EncodedReply {
   let json = `{"model_name":${quoted(reply.model)},"model_version":${quoted(reply.version)}`;
   if (shape.id !== '') json += `,"id":${JSON.stringify(shape.id)}`;
   json += ',"outputs":[';

@@ -5,9 +5,7 @@ const COMMA = 0x2c;
 
 /** Longest text of one number with its comma: a double, or a 64-bit integer with its sign. */
 const LONGEST = 32;
-const FIRST_BYTES = 64 * 1024;
-/** A larger scratch buffer is let go after use: one large answer must not cost memory for ever. */
-const KEPT_BYTES = 1024 * 1024;
+const SCRATCH_BYTES = 64 * 1024;
 
 const POWERS_OF_TEN: Float64Array = Float64Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
 
@@ -19,34 +17,45 @@ const MOST_DIGITS = 9;
 const FEWEST_DIGITS = 6;
 
 /**
- * Writes numbers as JSON into a scratch buffer and makes one text of them all: a string for each number would cost more than its
- * digits do. One writer for a thread; `begin` and `end` enclose one tensor.
+ * Writes numbers as JSON into a scratch buffer and makes text of many at once: a string for each number would cost more than its
+ * digits do. `begin` and `end` enclose one tensor.
  */
 export class NumberText {
-  private bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  private readonly bytes = Buffer.allocUnsafe(SCRATCH_BYTES);
   private at = 0;
+  /** What did not fit the buffer any more. */
+  private written = '';
 
-  /** Makes room for `count` numbers. */
-  begin(count: number): void {
+  begin(): void {
     this.at = 0;
-    if (count * LONGEST > this.bytes.length) this.bytes = Buffer.allocUnsafe(count * LONGEST);
+    this.written = '';
   }
 
   /** The numbers, with commas between them. */
   end(): string {
-    const text = this.bytes.toString('latin1', 0, Math.max(0, this.at - 1));
-    if (this.bytes.length > KEPT_BYTES) this.bytes = Buffer.allocUnsafe(FIRST_BYTES);
+    const last = this.at > 0 ? this.bytes.toString('latin1', 0, this.at - 1) : '';
+    const text = this.written === '' ? last : this.written + last;
+    this.begin();
     return text;
+  }
+
+  /** Makes room for one number. It is always followed by one, so that `end` finds the last comma in the buffer. */
+  private room(): void {
+    if (this.at + LONGEST <= SCRATCH_BYTES) return;
+    this.written += this.bytes.toString('latin1', 0, this.at);
+    this.at = 0;
   }
 
   /** Anything else that is ASCII, and not longer than a number. */
   word(text: string): void {
+    this.room();
     for (let i = 0; i < text.length; i++) this.bytes[this.at++] = text.charCodeAt(i);
     this.bytes[this.at++] = COMMA;
   }
 
   /** A whole number below 2^53. */
   integer(value: number): void {
+    this.room();
     if (value < 0) this.bytes[this.at++] = MINUS;
     this.digits(Math.abs(value), 1);
     this.bytes[this.at++] = COMMA;
@@ -65,6 +74,7 @@ export class NumberText {
       this.word(value === 0 ? (Object.is(value, -0) ? '-0.0' : '0') : scientific(value));
       return;
     }
+    this.room();
     if (value < 0) this.bytes[this.at++] = MINUS;
     this.plainFloat(magnitude);
     this.bytes[this.at++] = COMMA;

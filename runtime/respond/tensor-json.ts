@@ -23,7 +23,7 @@ export function tensorJson(tensor: OutputTensor): string {
   if (datatype === 'BYTES') return stringsJson(tensor);
   const view = viewOf(tensor.bytes);
   const count = tensor.bytes.length / DATATYPE_BYTES[datatype];
-  writer.begin(count);
+  writer.begin();
   switch (datatype) {
     case 'FP32':
     case 'FP64':
@@ -95,7 +95,7 @@ function writeShort(view: DataView, datatype: OutputTensor['datatype'], index: n
       writer.integer(view.getUint32(index * 4, true));
       break;
     default:
-      throw new RangeError(`${datatype} is no short integer`);
+      throw new TypeError(`${datatype} is no short integer`);
   }
 }
 
