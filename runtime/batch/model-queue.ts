@@ -54,6 +54,10 @@ export class ModelQueue {
     return rows;
   }
 
+  get lanes(): number {
+    return this.#lanes.length;
+  }
+
   /** The lane of a priority and of the shapes that `key` stands for ('' where the plan has no variable dimension). */
   lane(priority: number, key: string, tensors: readonly { readonly shape: readonly number[] }[]): Lane {
     if (key === '' && this.#lanes.length === 1 && this.#lanes[0].priority === priority) return this.#lanes[0];

@@ -1,6 +1,8 @@
 import { DATATYPE_BYTES, type Datatype } from '../../contract/datatype.js';
 import { TidegateError } from '../../contract/error.js';
+import type { StatePair } from '../../contract/manifest.js';
 import type { Batching, TensorSpec } from '../../contract/signature.js';
+import { stateBatchAxis } from '../model/batching.js';
 import type { ServedVersion } from '../model/served-version.js';
 import type { LoadOrder, WorkerConstant, WorkerState, WorkerTensor } from '../worker/messages.js';
 
@@ -39,7 +41,7 @@ export function planRequests(version: ServedVersion): RequestPlan {
   );
   const inputs = given.map((spec) => plannedInput(spec, batching));
   const outputs = signature.outputs.filter((spec) => !stateOutputs.has(spec.name));
-  const states = manifest.state.map((pair) => workerState(version, pair.input, pair.output, pair.batch_axis));
+  const states = manifest.state.map((pair) => workerState(version, pair));
   return {
     inputs,
     index: new Map(inputs.map((input, index) => [input.name, index])),
@@ -81,15 +83,15 @@ function workerTensor(spec: TensorSpec, batch_axis: number): WorkerTensor {
   return { name: spec.name, datatype: spec.datatype, shape: spec.shape, batch_axis };
 }
 
-function workerState(version: ServedVersion, input: string, output: string, axis: number | undefined): WorkerState {
+function workerState(version: ServedVersion, pair: StatePair): WorkerState {
+  const { input, output } = pair;
   const spec = version.signature.inputs.find((tensor) => tensor.name === input);
   if (spec === undefined)
     throw new TidegateError(
       'INVALID_CONFIG',
       `model '${version.model}': its manifest names state input '${input}', which the model does not have`,
     );
-  // The batch axis of a state is the one variable dimension, unless the manifest says which.
-  const batch_axis = axis ?? spec.shape.findIndex((dim) => dim < 0);
+  const batch_axis = stateBatchAxis(spec, pair);
   const elements = spec.shape.reduce((product, dim, index) => (index === batch_axis ? product : product * dim), 1);
   const width = DATATYPE_BYTES[spec.datatype];
   if (elements < 0 || width === 0) {
