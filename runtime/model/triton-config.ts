@@ -73,12 +73,33 @@ export function parseConfigOverride(text: string): ConfigOverride {
   return { manifest: manifestOf(result.data), config: result.data };
 }
 
+/** Keys of Triton's that mean nothing here, and by which its configurations are told from manifests all the same. */
+const OTHER_TRITON_KEYS: ReadonlySet<string> = new Set([
+  'runtime',
+  'optimization',
+  'sequence_batching',
+  'ensemble_scheduling',
+  'batch_input',
+  'batch_output',
+  'default_model_filename',
+  'cc_model_filenames',
+  'metric_tags',
+  'model_warmup',
+  'model_operations',
+  'model_transaction_policy',
+  'model_repository_agents',
+  'model_metrics',
+  'response_cache',
+]);
+
+/** Of what both know (`platform`) nothing follows. What neither knows is taken for a manifest, which names the mistake. */
 function isTritonConfig(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
+  if ('platform' in value && value.platform !== 'onnx') return true;
   return Object.keys(value).some(
     (key) =>
-      Object.hasOwn(TritonConfigSchema.shape, key) &&
-      (key === 'platform' ? !Object.hasOwn(ManifestSchema.shape, key) : true),
+      OTHER_TRITON_KEYS.has(key) ||
+      (Object.hasOwn(TritonConfigSchema.shape, key) && !Object.hasOwn(ManifestSchema.shape, key)),
   );
 }
 

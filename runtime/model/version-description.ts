@@ -4,6 +4,7 @@ import { checkAgainstSignature } from './manifest-check.js';
 import { externalBytes, readOnnxFile } from './onnx-file.js';
 import type { FoundVersion } from './scan.js';
 import type { ServedVersion } from './served-version.js';
+import { checkConfigTensors } from './triton-config.js';
 
 /** Up to this many bytes every worker holds a copy; above it one does, unless the manifest says how many. */
 const SHARED_BY_ALL_BYTES = 256 * 1024 * 1024;
@@ -25,6 +26,7 @@ export function describeVersion(
   const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
   const file = readOnnxFile(found.artefact, shapes);
   checkAgainstSignature(manifest, file.signature);
+  if (config !== undefined) checkConfigTensors(config, file.signature);
   const bytes = file.bytes + externalBytes(found.artefact, file.external);
   const instances = Math.min(manifest.instances ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
   return {
