@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type BenchModel, inputWidth, writeBenchModels } from './bench-models.js';
+import { type LoadResult, runClosedLoop } from './closed-loop.js';
+
+/**
+ * `npm run bench`: what this machine answers a second, and how long one request takes, with the bare socket measured in the
+ * same run. Figures of different runs do not compare; ratios of one run do.
+ */
+const HELP = `npm run bench -- [options]
+  --seconds N    time for each measurement (default 4)
+  --socket S     auto, uws or node (default auto)
+  --million      one million requests, watching the memory
+  --help`;
+
+interface Server {
+  readonly process: ChildProcess;
+  readonly port: number;
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '4' },
+    socket: { type: 'string', default: 'auto' },
+    million: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) console.log(HELP);
+else await main();
+
+async function main(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'tidegate-bench-'));
+  const servers: Server[] = [];
+  try {
+    await writeBenchModels(directory);
+    console.log(
+      `${cpus()[0]?.model ?? 'unknown processor'} × ${cpus().length}, Node ${process.version}; load generator and server share them\n`,
+    );
+    const node = await startRuntime(directory);
+    servers.push(node);
+    if (values.million) await million(node);
+    else {
+      const bare = await startBareSocket();
+      if (bare !== undefined) servers.push(bare);
+      await table(node, bare);
+    }
+  } finally {
+    for (const server of servers) server.process.kill('SIGTERM');
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function table(node: Server, bare: Server | undefined): Promise<void> {
+  for (const connections of [1, 8, 64]) {
+    const echoed = bare === undefined ? undefined : await measure(bare, connections, jsonRequest('small'));
+    if (echoed !== undefined) report(`bare socket, JSON, ${connections} connections`, echoed, undefined);
+    report(`small, JSON, ${connections} connections`, await measure(node, connections, jsonRequest('small')), echoed);
+    report(
+      `small, binary, ${connections} connections`,
+      await measure(node, connections, binaryRequest('small')),
+      echoed,
+    );
+  }
+  report('mid, JSON, 64 connections', await measure(node, 64, jsonRequest('mid')), undefined);
+  report('mid, binary, 64 connections', await measure(node, 64, binaryRequest('mid')), undefined);
+}
+
+async function million(node: Server): Promise<void> {
+  const request = jsonRequest('small');
+  for (let round = 0; round <= 10; round++) {
+    if (round > 0) {
+      const result = await runClosedLoop({
+        port: node.port,
+        request,
+        connections: 64,
+        duration_ms: 600_000,
+        max_requests: 100_000,
+      });
+      if (result.failures > 0) throw new Error(`${result.failures} of 100000 requests failed`);
+    }
+    const { rss, heap } = await memoryOf(node);
+    console.log(`${String(round * 100_000).padStart(8)} requests   heap ${mebibytes(heap)}   rss ${mebibytes(rss)}`);
+  }
+}
+
+async function measure(server: Server, connections: number, request: Buffer): Promise<LoadResult> {
+  await runClosedLoop({ port: server.port, request, connections, duration_ms: 500 });
+  return runClosedLoop({ port: server.port, request, connections, duration_ms: Number(values.seconds) * 1000 });
+}
+
+function report(label: string, result: LoadResult, base: LoadResult | undefined): void {
+  const rate = `${Math.round(result.requests_per_s).toLocaleString('en')}/s`.padStart(11);
+  const latency = `p50 ${Math.round(result.p50_us)} µs  p99 ${Math.round(result.p99_us)} µs`;
+  const ratio = base === undefined ? '' : `  ${(result.requests_per_s / base.requests_per_s).toFixed(2)} × bare`;
+  const failures = result.failures > 0 ? `  ${result.failures} FAILED` : '';
+  console.log(`${label.padEnd(36)}${rate}   ${latency}${ratio}${failures}`);
+}
+
+function jsonRequest(model: BenchModel): Buffer {
+  const width = inputWidth(model);
+  const data = Array.from({ length: width }, (_, i) => Number((((i * 7919) % 10_000) / 10_000).toFixed(4)));
+  return post(
+    model,
+    Buffer.from(JSON.stringify({ inputs: [{ name: 'input', datatype: 'FP32', shape: [1, width], data }] })),
+    '',
+  );
+}
+
+function binaryRequest(model: BenchModel): Buffer {
+  const width = inputWidth(model);
+  const tensor = Buffer.from(Float32Array.from({ length: width }, (_, i) => i / width).buffer);
+  const json = Buffer.from(
+    JSON.stringify({
+      inputs: [{ name: 'input', datatype: 'FP32', shape: [1, width], parameters: { binary_data_size: tensor.length } }],
+      parameters: { binary_data_output: true },
+    }),
+  );
+  return post(model, Buffer.concat([json, tensor]), `inference-header-content-length: ${json.length}\r\n`);
+}
+
+function post(model: BenchModel, body: Buffer, headers: string): Buffer {
+  const head = `POST /v2/models/${model}/infer HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n${headers}content-length: ${body.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body]);
+}
+
+async function startRuntime(models: string): Promise<Server> {
+  const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [cli, 'runtime', '--models', models, '--port', '0', '--socket', values.socket, '--log-format', 'json'],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  const port = Number(await firstMatch(child, /http:\/\/127\.0\.0\.1:(\d+)/));
+  const until = performance.now() + 30_000;
+  while (!(await fetch(`http://127.0.0.1:${port}/v2/health/ready`)).ok) {
+    if (performance.now() > until) throw new Error('the runtime was not ready within 30 s');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { process: child, port };
+}
+
+async function startBareSocket(): Promise<Server | undefined> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./bare-socket.js', import.meta.url))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    return { process: child, port: Number(await firstMatch(child, /(\d+)/)) };
+  } catch {
+    console.log('uWebSockets.js does not load here: no bare socket to compare with\n');
+    return undefined;
+  }
+}
+
+function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const found = pattern.exec(text);
+      if (found !== null) resolve(found[1]);
+    });
+    child.on('exit', (code) => reject(new Error(`a server ended with code ${code} before it was up`)));
+  });
+}
+
+/** From the node's own metrics, so that it works wherever the node runs. */
+async function memoryOf(node: Server): Promise<{ rss: number; heap: number }> {
+  const text = await (await fetch(`http://127.0.0.1:${node.port}/metrics`)).text();
+  const read = (pattern: RegExp) => Number(pattern.exec(text)?.[1] ?? Number.NaN);
+  return { rss: read(/^tidegate_process_resident_bytes (\S+)/m), heap: read(/^tidegate_heap_used_bytes (\S+)/m) };
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
