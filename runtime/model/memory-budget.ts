@@ -22,6 +22,8 @@ export class MemoryBudget {
   readonly #wait_ms: number;
   readonly #evict: (handle: number) => Promise<void>;
   readonly #tenants = new Map<number, Tenant>();
+  /** Those that have their claim and wait for the evicted to be gone. */
+  readonly #entering = new Set<number>();
   readonly #leaving = new Map<number, Promise<void>>();
   #waiters: (() => void)[] = [];
 
@@ -32,15 +34,18 @@ export class MemoryBudget {
     this.#evict = evict;
   }
 
+  /** Bytes that are in memory, or being loaded. */
   get used_bytes(): number {
     let used = 0;
-    for (const tenant of this.#tenants.values()) used += tenant.bytes;
+    for (const [handle, { bytes }] of this.#tenants) if (!this.#entering.has(handle)) used += bytes;
     return used;
   }
 
   /** Whether there is room without evicting anyone. */
   fits(bytes: number): boolean {
-    return this.used_bytes + bytes <= this.budget_bytes;
+    let taken = bytes;
+    for (const tenant of this.#tenants.values()) taken += tenant.bytes;
+    return taken <= this.budget_bytes;
   }
 
   /** Takes the memory at once when it can be had; resolves when it is really free. Throws MEMORY_EXHAUSTED. */
@@ -54,7 +59,9 @@ export class MemoryBudget {
       if (room.type === 'room') {
         this.#tenants.set(tenant.handle, tenant);
         for (const handle of room.evict) this.#leaving.set(handle, this.#evict(handle));
+        this.#entering.add(tenant.handle);
         await Promise.all(this.#leaving.values());
+        this.#entering.delete(tenant.handle);
         return;
       }
       if (room.type === 'never' || performance.now() >= until)

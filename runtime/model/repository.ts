@@ -270,6 +270,10 @@ export class ModelRepository implements ModelCatalog {
           .map(([version]) => version),
       );
       const picked = pickVersions(manifest.versions, found.versions.keys(), broken);
+      if (picked.length === 0 && found.versions.size > 0) {
+        this.#nothingPicked(model, found);
+        return offered;
+      }
       model.apply({ type: 'want', versions: picked });
       for (const version of model.failures.keys()) if (!picked.includes(version)) model.failures.delete(version);
       for (const version of picked) {
@@ -294,6 +298,15 @@ export class ModelRepository implements ModelCatalog {
     }
   }
 
+  /** Most likely a slip in a manifest: what is served stays. */
+  #nothingPicked(model: ServedModel, found: FoundModel): void {
+    const present = [...found.versions.keys()];
+    const newest = Math.max(...present);
+    const reason = `its version policy takes none of the versions that are there: ${present.join(', ')}`;
+    const error = new TidegateError('INVALID_CONFIG', reason);
+    this.#failed(model, newest, keyOf(model, found, newest), error, Number.POSITIVE_INFINITY);
+  }
+
   #describe(model: ServedModel, found: FoundModel, version: number, manifest: Manifest): Slot | undefined {
     const key = keyOf(model, found, version);
     const foundVersion = found.versions.get(version);
@@ -316,7 +329,11 @@ export class ModelRepository implements ModelCatalog {
         abort: new AbortController(),
       };
       model.offer(slot);
-      return slot;
+      const refusal = this.#loader.refusalOf(served.handle);
+      if (refusal === undefined) return slot;
+      model.apply({ type: 'load', handle: served.handle });
+      model.apply({ type: 'load-failed', handle: served.handle });
+      throw refusal;
     } catch (cause) {
       this.#failed(model, version, key, asTidegateError(cause), Number.POSITIVE_INFINITY);
       return undefined;
@@ -393,7 +410,7 @@ export class ModelRepository implements ModelCatalog {
     if (!served && model.table.size > 0) this.#restore(model, before);
     if (model.override !== read && read?.found !== undefined) await removeOverrideFiles(read.found);
     if (model.unloaded) throw loadFailed(name, 'it was unloaded meanwhile');
-    if (broken === undefined) throw loadFailed(name, 'the folder holds no version that its version policy takes');
+    if (broken === undefined) throw loadFailed(name, 'it has no versions');
     throw loadFailed(name, `version ${broken[0]}: ${broken[1].error.message}`, broken[1].error);
   }
 

@@ -23,7 +23,8 @@ export interface Slot {
   touched: number;
   /** The load in flight. */
   loading: Promise<void> | undefined;
-  readonly abort: AbortController;
+  /** Ends the load in flight. */
+  abort: AbortController;
 }
 
 export interface Failure {

@@ -14,6 +14,9 @@ export interface LoaderOptions {
   readonly memory_wait_ms: number;
 }
 
+/** Time that a load which was given up has to end, before its requests are failed all the same. */
+const GIVE_UP_MS = 1000;
+
 /** Carries out on the host what the machines of the models decide, within the memory budget. */
 export class VersionLoader implements EffectRunner {
   readonly memory: MemoryBudget;
@@ -23,6 +26,8 @@ export class VersionLoader implements EffectRunner {
   readonly #unloads = new Map<number, Promise<void>>();
   /** Why a generation ends, for the requests that still wait for it. */
   readonly #reasons = new Map<number, TidegateError>();
+  /** Generations that the host would not even announce. */
+  readonly #refusals = new Map<number, TidegateError>();
   readonly #emptied = new Map<ServedModel, (() => void)[]>();
   /** Told of every load that failed. */
   onFailed: (model: ServedModel, slot: Slot, error: TidegateError, wasLazy: boolean) => void = () => undefined;
@@ -39,7 +44,11 @@ export class VersionLoader implements EffectRunner {
     switch (type) {
       case 'announce':
         this.#owners.set(handle, { model, slot });
-        host.announce(slot.served);
+        try {
+          host.announce(slot.served);
+        } catch (thrown) {
+          this.#refusals.set(handle, loadError(thrown));
+        }
         return;
       case 'drain':
         this.#inBackground(model, slot, 'drain', host.drain(handle, this.#options.limits.drain_timeout_ms), () =>
@@ -55,6 +64,11 @@ export class VersionLoader implements EffectRunner {
       case 'forget':
         this.#forget(model, slot);
     }
+  }
+
+  /** Why the host would not announce a generation; it can only be failed then. */
+  refusalOf(handle: number): TidegateError | undefined {
+    return this.#refusals.get(handle);
   }
 
   /** A request found its version out of memory. */
@@ -86,6 +100,7 @@ export class VersionLoader implements EffectRunner {
 
   async #bring(model: ServedModel, slot: Slot, wasLazy: boolean): Promise<void> {
     const { handle, version, memory_bytes, batching } = slot.served;
+    slot.abort = new AbortController();
     try {
       await this.memory.claim(tenantOf(this.#options.host, model, slot), slot.abort.signal);
       const report = await this.#loadInHost(slot);
@@ -132,7 +147,8 @@ export class VersionLoader implements EffectRunner {
       return await Promise.race([loading, rejectionOf(signal)]);
     } catch (cause) {
       given_up = true;
-      if (!signal.aborted) await outcome;
+      // A host that heeds the signal ends the load at once; one that does not must not keep the callers waiting.
+      await settledWithin(outcome, GIVE_UP_MS);
       throw cause;
     } finally {
       clearTimeout(timer);
@@ -180,7 +196,7 @@ export class VersionLoader implements EffectRunner {
   #forget(model: ServedModel, slot: Slot): void {
     const { handle, version } = slot.served;
     const gone = new TidegateError('MODEL_NOT_READY', `model '${model.name}' version ${version} is no longer served`);
-    this.#options.host.forget(handle, this.#reasons.get(handle) ?? gone);
+    if (!this.#refusals.delete(handle)) this.#options.host.forget(handle, this.#reasons.get(handle) ?? gone);
     this.#reasons.delete(handle);
     this.#owners.delete(handle);
     if (!model.empty) return;
@@ -237,6 +253,15 @@ function loadError(thrown: unknown): TidegateError {
   if (thrown instanceof TidegateError) return thrown;
   if (thrown instanceof Error) return new TidegateError('MODEL_LOAD_FAILED', thrown.message, { cause: thrown });
   return asTidegateError(thrown);
+}
+
+async function settledWithin(work: Promise<void>, limit_ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limit_ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }
 
 function rejectionOf(signal: AbortSignal): Promise<never> {

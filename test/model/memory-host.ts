@@ -24,10 +24,13 @@ export class MemoryHost implements ModelHost {
   peak_bytes = 0;
   /** Reason for a load to fail; undefined: it loads. */
   refuse: (version: ServedVersion) => string | undefined = () => undefined;
+  refuseToAnnounce: (version: ServedVersion) => string | undefined = () => undefined;
   delay: (version: ServedVersion) => number = () => this.load_ms;
 
   announce(version: ServedVersion): void {
     if (this.held.has(version.handle)) this.breaches.push(`handle ${version.handle} announced twice`);
+    const refusal = this.refuseToAnnounce(version);
+    if (refusal !== undefined) throw new TidegateError('INVALID_CONFIG', refusal);
     this.held.set(version.handle, { version, phase: 'announced', waiting: [], running: 0 });
   }
 

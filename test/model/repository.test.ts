@@ -154,3 +154,46 @@ test('the folder itself must be there', async (t) => {
     message: /the folder of models cannot be read/,
   });
 });
+
+test('a version that the host will not announce is one that failed to load', async (t) => {
+  const folder = await temporaryFolder(t);
+  await put(folder, 'm', 1);
+  await put(folder, 'm', 2);
+  const host = new MemoryHost();
+  host.refuseToAnnounce = ({ version }) => (version === 2 ? 'its state has no size' : undefined);
+  const { repository } = await serve(t, folder, { host });
+  await repository.started();
+  assert.deepEqual(
+    repository.index().map(({ version, state, reason }) => [version, state, reason]),
+    [
+      ['1', 'READY', ''],
+      ['2', 'UNAVAILABLE', 'its state has no size'],
+    ],
+  );
+  assert.equal(await host.request(repository.resolve('m', '')), 'm/1');
+  assert.deepEqual(host.breaches, []);
+});
+
+test('a version policy that takes nothing that is there is an error, and changes nothing that is served', async (t) => {
+  const folder = await temporaryFolder(t);
+  await put(folder, 'm', 1);
+  const { repository } = await serve(t, folder);
+  await repository.started();
+  await writeFile(join(folder, 'm', 'model.yaml'), 'versions: {specific: [3]}\n');
+  await assert.rejects(repository.load('m', {}), {
+    code: 'MODEL_LOAD_FAILED',
+    message: /takes none of the versions that are there: 1/,
+  });
+  assert.equal(repository.resolve('m', '').version, 1);
+});
+
+test('several versions are served at once where the policy says so, the highest by default, others by label', async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const version of [1, 2, 10]) await put(folder, 'm', version);
+  await writeFile(join(folder, 'm', 'model.yaml'), 'versions: {all: true}\nversion_labels: {stable: 2}\n');
+  const { repository } = await serve(t, folder);
+  await repository.started();
+  assert.deepEqual(repository.versions('m'), [1, 2, 10]);
+  assert.equal(repository.resolve('m', '').version, 10);
+  assert.equal(repository.resolve('m', 'stable').version, 2);
+});
