@@ -88,6 +88,11 @@ export class ServedModel {
     return this.#slots.size === 0;
   }
 
+  /** When it was used last: a successor inherits it. */
+  get touched(): number {
+    return Math.max(0, ...[...this.#slots.values()].map((slot) => slot.touched));
+  }
+
   slot(handle: number): Slot | undefined {
     return this.#slots.get(handle);
   }

@@ -28,7 +28,8 @@ export class VersionLoader implements EffectRunner {
   readonly #reasons = new Map<number, TidegateError>();
   /** Generations that the host would not even announce. */
   readonly #refusals = new Map<number, TidegateError>();
-  readonly #emptied = new Map<ServedModel, (() => void)[]>();
+  /** Who waits for a generation to end. */
+  #endings: (() => void)[] = [];
   /** Told of every load that failed. */
   onFailed: (model: ServedModel, slot: Slot, error: TidegateError, wasLazy: boolean) => void = () => undefined;
   /** Told when a model has no generation any more. */
@@ -84,12 +85,11 @@ export class VersionLoader implements EffectRunner {
     await slot.loading;
   }
 
-  /** Resolves when the model has no generation any more. */
-  async emptied(model: ServedModel): Promise<void> {
-    if (model.empty) return;
-    await new Promise<void>((resolve) => {
-      this.#emptied.set(model, [...(this.#emptied.get(model) ?? []), resolve]);
-    });
+  /** Resolves when these generations have ended. */
+  async ended(handles: readonly number[]): Promise<void> {
+    while (handles.some((handle) => this.#owners.has(handle))) {
+      await new Promise<void>((resolve) => this.#endings.push(resolve));
+    }
   }
 
   #startIfLoading(model: ServedModel, slot: Slot): void {
@@ -199,10 +199,10 @@ export class VersionLoader implements EffectRunner {
     if (!this.#refusals.delete(handle)) this.#options.host.forget(handle, this.#reasons.get(handle) ?? gone);
     this.#reasons.delete(handle);
     this.#owners.delete(handle);
-    if (!model.empty) return;
-    for (const resolve of this.#emptied.get(model) ?? []) resolve();
-    this.#emptied.delete(model);
-    this.onEmpty(model);
+    const endings = this.#endings;
+    this.#endings = [];
+    for (const resolve of endings) resolve();
+    if (model.empty) this.onEmpty(model);
   }
 
   /** A host that fails at drain or unload must not leave a version behind for ever: it is told, and the life goes on. */

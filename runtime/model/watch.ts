@@ -6,6 +6,8 @@ export interface WatchOptions {
   readonly directory: string;
   readonly poll_ms: number;
   readonly log: RepositoryLog;
+  /** Called at every look, before the folder is compared. */
+  tick(): void;
   /** Fingerprints of what is served now, by model. */
   served(): ReadonlyMap<string, string>;
   /** The files of a model have changed and stood still since; undefined: they are gone. */
@@ -71,6 +73,7 @@ export class RepositoryWatch {
   }
 
   async #look(): Promise<void> {
+    if (!this.#closed) this.#options.tick();
     const { directory, log } = this.#options;
     let found: FoundModels;
     try {
