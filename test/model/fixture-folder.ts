@@ -11,6 +11,8 @@ import { MemoryHost } from './memory-host.js';
 export const CHECKOUT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 export const FIXTURES = join(CHECKOUT, 'test', 'fixtures', 'models');
 
+export const TRITON_MODELS = join(CHECKOUT, 'test', 'fixtures', 'triton', 'models');
+
 export function fixture(name: string): string {
   return join(FIXTURES, `${name}.onnx`);
 }
