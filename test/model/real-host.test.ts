@@ -2,19 +2,15 @@ import assert from 'node:assert/strict';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { InferReply } from '../../contract/inference.js';
 import { DEFAULT_LIMITS } from '../../contract/limits.js';
+import { Admission } from '../../runtime/admission/admission.js';
+import { Sequences } from '../../runtime/admission/sequences.js';
 import { Host } from '../../runtime/batch/host.js';
 import { ModelRepository } from '../../runtime/model/repository.js';
-import type { Observer } from '../../runtime/observe/observer.js';
+import { now_us } from '../../std/clock.js';
+import { CountingObserver, request } from '../batch/rig.js';
 import { FIXTURES, put, SILENT, TRITON_MODELS, temporaryFolder, until } from './fixture-folder.js';
-
-const NOBODY: Observer = {
-  admitted: () => undefined,
-  executed: () => undefined,
-  succeeded: () => undefined,
-  failed: () => undefined,
-  workerLost: () => undefined,
-};
 
 test('real threads load, evict, reload and free what the repository tells them', async (t) => {
   const folder = await temporaryFolder(t);
@@ -28,7 +24,10 @@ test('real threads load, evict, reload and free what the repository tells them',
   await writeFile(await put(folder, 'broken', 1), 'no model');
   // ONNX Runtime alone can tell that this one is wrong: it needs its weights.
   await put(folder, 'incomplete', 1, 'external');
-  const host = new Host({ workers: 2, max_threads: 2, spin_us: 0, poll_us: 0, limits: DEFAULT_LIMITS }, NOBODY);
+  const host = new Host(
+    { workers: 2, max_threads: 2, spin_us: 0, poll_us: 0, limits: DEFAULT_LIMITS },
+    new CountingObserver(),
+  );
   const repository = await ModelRepository.start({
     directory: folder,
     host,
@@ -58,4 +57,57 @@ test('real threads load, evict, reload and free what the repository tells them',
   await until('the new version serves', () => repository.versions('ir3').includes(2));
   for (const name of repository.models()) await repository.unload(name);
   assert.equal(repository.memory().used_bytes, 0);
+});
+
+test('reloads and new versions under traffic through real threads fail no request and free what they replace', async (t) => {
+  const folder = await temporaryFolder(t);
+  await cp(join(TRITON_MODELS, 'two_versions', '1'), join(folder, 'm', '1'), { recursive: true });
+  const limits = DEFAULT_LIMITS;
+  const observer = new CountingObserver();
+  const host = new Host({ workers: 2, max_threads: 4, spin_us: 0, poll_us: 0, limits }, observer);
+  const repository = await ModelRepository.start({
+    directory: folder,
+    host,
+    workers: 2,
+    limits,
+    log: SILENT,
+    poll_ms: 20,
+  });
+  const sequences = new Sequences(host.arena, limits);
+  const { max_queue_bytes } = limits;
+  const admission = new Admission({ catalog: repository, host, sequences, observer, max_queue_bytes });
+  t.after(async () => {
+    await repository.close();
+    sequences.stop();
+    await host.stop(5000);
+  });
+  const answers = new Map<string, number>();
+  let stopped = false;
+  const ask = () =>
+    new Promise<void>((resolve, reject) => {
+      const asked = request('m', [['INPUT', 'FP32', [1, 2], new Uint8Array(Float32Array.of(10, 20).buffer)]]);
+      const answered = ({ version, outputs: [output] }: InferReply) => {
+        const added = new Float32Array(Uint8Array.from(output.bytes).buffer)[0] - 10;
+        assert.equal(String(added), version, 'version n adds n');
+        answers.set(version, (answers.get(version) ?? 0) + 1);
+        resolve();
+      };
+      admission.infer(asked, { answered, failed: reject }, 'http', now_us());
+    });
+  const line = async () => {
+    while (!stopped) await ask();
+  };
+  const lines = Promise.all(Array.from({ length: 16 }, line));
+  await until('answers', () => (answers.get('1') ?? 0) > 100);
+  for (let round = 0; round < 10; round++) await repository.load('m', {});
+  await cp(join(TRITON_MODELS, 'two_versions', '2'), join(folder, 'm', '2'), { recursive: true });
+  await until('answers of version 2', () => (answers.get('2') ?? 0) > 100);
+  for (let round = 0; round < 5; round++) await repository.load('m', {});
+  stopped = true;
+  await lines;
+  assert.deepEqual(observer.failures, []);
+  await until(
+    'all but one generation is freed',
+    () => repository.memory().used_bytes === repository.resolve('m', '').memory_bytes,
+  );
 });
