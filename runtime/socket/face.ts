@@ -1,3 +1,5 @@
+import type { TidegateError } from '../../contract/error.js';
+
 /**
  * What a socket offers to the faces above it: HTTP exchanges and WebSocket connections. uWebSockets.js and node:http + ws
  * implement it, and the same suite runs against both. Nothing above this folder knows which one serves.
@@ -8,32 +10,47 @@ export interface HttpExchange {
   readonly method: string;
   /** As it stands in the request line, still percent-encoded, without the query. */
   readonly path: string;
-  /** The value of a header by lower-case name; '' when absent. Valid only during the handler's synchronous part. */
+  /** The value of a header by lower-case name; '' when absent. Valid only while `HttpFace.begin` runs. */
   header(name: string): string;
-  /** Whether the caller left before an answer was given. */
+  /** Whether the caller left before an answer was given. Answers after that go nowhere, harmlessly. */
   readonly gone: boolean;
-  /** Called at most once, when the caller leaves before the answer. Set it before returning from the handler. */
+  /** Called at most once, when the caller leaves after the request was taken and before the answer. */
   onGone: (() => void) | undefined;
   /**
-   * Answers, once. Text is sent as UTF-8. `content-length` is set by the socket. For HEAD the body is dropped and its length kept.
-   * Bytes are consumed before the call returns, so views into shared memory may be passed.
+   * Answers, once; what follows the first answer is ignored. Text is sent as UTF-8. `content-length` is set by the socket. For HEAD
+   * the body is dropped and its length kept. Bytes are consumed before the call returns, so views into shared memory may be passed.
    */
-  reply(status: number, headers: readonly (readonly [string, string])[], body: string | Uint8Array): void;
+  reply(status: number, headers: ReplyHeaders, body: string | Uint8Array): void;
+}
+
+export type ReplyHeaders = readonly (readonly [name: string, value: string])[];
+
+/** Who waits for the body of one request. */
+export interface BodyTaker {
+  /**
+   * The whole body as it was sent, de-chunked but not decompressed, and never larger than `max_body_bytes`. It is valid only
+   * during this call: copy what must stay.
+   */
+  take(body: Uint8Array): void;
 }
 
 export interface HttpFace {
-  /** Decides whether a body is wanted at all, before any of it is read. A refusal answers the exchange itself and returns false. */
-  admitHeaders(exchange: HttpExchange): boolean;
   /**
-   * A whole request. `body` is what was sent on the wire, de-chunked but not decompressed; it is valid only during this call,
-   * unless the socket says so: copy what must stay.
+   * The headers of a request have arrived. Answers with who takes the body, or with undefined when the exchange was answered at
+   * once: then the body is read and dropped. Never throws.
    */
-  handle(exchange: HttpExchange, body: Uint8Array): void;
+  begin(exchange: HttpExchange): BodyTaker | undefined;
+  /** The answer to what the socket itself refuses: too large, too slow, malformed. */
+  refuse(exchange: Pick<HttpExchange, 'reply'>, error: TidegateError): void;
 }
 
 export interface WebSocketConnection {
   readonly id: number;
-  /** Queues a frame. Returns false when the connection's buffer stands above the pause mark (the frame is sent all the same). */
+  /**
+   * Queues a frame, text or binary. Returns false when the connection's buffer stands above the pause mark (the frame is sent all
+   * the same). A frame that finds more than four times the mark waiting is dropped, and the connection is closed with 1013: so no
+   * connection holds more than that and one frame. Nothing is sent on a closed connection.
+   */
   send(frame: string | Uint8Array): boolean;
   /** Bytes accepted by `send` and not yet handed to the operating system. */
   readonly buffered_bytes: number;
