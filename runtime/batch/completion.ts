@@ -12,25 +12,25 @@ import { BatchResult } from './result.js';
 /** How fast the average of a batch's time follows: the last eight count most. */
 const AVERAGE_OVER = 8;
 
-/** Reads the result of `batch` from a thread's slot and answers everyone in it. */
+/** Reads the result of `batch` from a thread's slot and answers everyone in it. Returns the time that the thread spent, in microseconds. */
 export function completeBatch(
   batch: Batch,
   link: WorkerLink,
   slot: number,
   backlog: Backlog,
   observer: Observer,
-): void {
+): number {
   const { queue } = batch;
   const job = link.ring.slots[slot];
   if (job[JOB.STATUS] !== STATUS.OK) {
     const text = Buffer.from(link.outputs[slot].u8.subarray(0, job[JOB.ERROR_BYTES])).toString();
     failBatch(batch, `model '${queue.version.model}' failed: ${text}`, backlog);
-    return;
+    return 0;
   }
   const result = new BatchResult(job, link.outputs[slot], queue.plan, queue.plan.max_batch > 0 ? batch.rows : 0);
   if (result.contradiction !== undefined) {
     failBatch(batch, `model '${queue.version.model}': ${result.contradiction}`, backlog);
-    return;
+    return 0;
   }
   const times = link.ring.times[slot];
   const compute_input_us = times[TIME.COMPUTE_INPUT];
@@ -42,6 +42,7 @@ export function completeBatch(
   const stages = { queue_us: 0, compute_input_us, compute_infer_us, compute_output_us };
   observer.executed(queue.version, batch.rows, batch.entries.length, stages);
   answerAll(batch, result, stages, backlog, observer);
+  return real_us;
 }
 
 function answerAll(batch: Batch, result: BatchResult, stages: StageTimes, backlog: Backlog, observer: Observer): void {

@@ -29,6 +29,8 @@ export class Dispatcher {
   /** What each thread runs, oldest first. */
   readonly #batches = new Map<WorkerLink, Batch[]>();
   #permits: number;
+  /** Time that worker threads spent on batches, in all. */
+  busy_us = 0;
   #inFlight = 0;
   #started = 0;
   #progress_us = 0;
@@ -41,6 +43,11 @@ export class Dispatcher {
     this.#observer = observer;
     this.#doorbell = doorbell;
     this.#permits = options.workers;
+  }
+
+  /** Batches in worker threads now. */
+  get running(): number {
+    return this.#inFlight;
   }
 
   submit(entry: Entry): void {
@@ -187,7 +194,7 @@ export class Dispatcher {
       const batch = batches?.shift();
       if (batch === undefined) throw new RangeError(`worker ${link.index} finished a job that it was never given`);
       this.#inFlight--;
-      completeBatch(batch, link, slot, this.#backlog, this.#observer);
+      this.busy_us += completeBatch(batch, link, slot, this.#backlog, this.#observer);
       link.consume();
     }
   }

@@ -1,0 +1,227 @@
+import type { Limits } from '../contract/limits.js';
+import { Admission } from './admission/admission.js';
+import { Sequences } from './admission/sequences.js';
+import { Host } from './batch/host.js';
+import { createHttpFace } from './http/http-face.js';
+import { ModelRepository } from './model/repository.js';
+import type { ModelCatalog } from './model/served-version.js';
+import { Metrics } from './observe/metrics.js';
+import { type ModelStatistics, Statistics } from './observe/statistics.js';
+import type { Socket } from './socket/face.js';
+import { listen } from './socket/listen.js';
+import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface NodeLog {
+  debug(fields: Fields, message: string): void;
+  info(fields: Fields, message: string): void;
+  warn(fields: Fields, message: string): void;
+  error(fields: Fields, message: string): void;
+}
+
+export interface NodeOptions {
+  /** Folder of models: DIR/<model>/<version>/model.onnx. */
+  readonly models: string;
+  readonly host: string;
+  /** 0: one that the system gives. */
+  readonly port: number;
+  readonly socket: 'auto' | 'uws' | 'node';
+  /** Batches that run at a time. */
+  readonly workers: number;
+  /** Worker threads there may be; above it models share threads. */
+  readonly max_threads: number;
+  readonly server_name: string;
+  readonly server_version: string;
+  readonly model_poll_ms: number;
+  readonly spin_us: number;
+  readonly poll_us: number;
+  readonly limits: Limits;
+  readonly log: NodeLog;
+}
+
+export interface RunningNode {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly socketKind: Socket['kind'];
+  readonly catalog: ModelCatalog;
+  /** For what looks inside: tests of faults, later the agent of the fleet. */
+  readonly host: Host;
+  /** Resolves when every model that is served at start has loaded or failed. */
+  settled(): Promise<void>;
+  /**
+   * Stops accepting, answers what was admitted, ends the threads. Returns whether all of them ended: a thread that is stuck in
+   * native code cannot be ended from here, only with its process.
+   */
+  stop(): Promise<boolean>;
+}
+
+/** One data-plane node: the stages of docs/architecture.md, wired in the order of a request. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { limits, log } = options;
+  const statistics = new Statistics();
+  const host = new Host(options, statistics);
+  const catalog = await ModelRepository.start({
+    directory: options.models,
+    host,
+    workers: options.workers,
+    limits,
+    log,
+    poll_ms: options.model_poll_ms,
+  });
+  const sequences = new Sequences(host.arena, limits);
+  const { max_queue_bytes } = limits;
+  const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
+  const websocket = createWebSocketFace({ catalog, inference, limits, log });
+  const life = { ready: true };
+  let socket: Socket | undefined;
+  const metrics = new Metrics(
+    statistics,
+    metricSources(host, catalog, sequences, options.workers, () => socket),
+    () => ({
+      version: options.server_version,
+      socket: socket?.kind ?? '',
+    }),
+  );
+  const http = createHttpFace({
+    catalog,
+    inference,
+    limits,
+    log,
+    server: {
+      name: options.server_name,
+      version: options.server_version,
+      socketKind: () => socket?.kind ?? 'node:http',
+    },
+    statistics: (model, version) => modelStatistics(statistics, catalog, model, version),
+    metrics: () => metrics.expose(),
+    ready: () => life.ready && catalog.settled,
+  });
+  try {
+    socket = await listen({
+      host: options.host,
+      port: options.port,
+      prefer: options.socket,
+      limits,
+      http,
+      websocket,
+      onFallback: (reason) =>
+        log.warn(
+          { reason },
+          'uWebSockets.js does not load here: node:http serves instead, at about a third of the speed',
+        ),
+    });
+  } catch (error) {
+    await catalog.close();
+    sequences.stop();
+    metrics.stop();
+    await host.stop(limits.drain_timeout_ms);
+    throw error;
+  }
+  const parts = { socket, websocket, catalog, inference, sequences, metrics, host };
+  return {
+    address: { host: options.host, port: socket.port },
+    socketKind: socket.kind,
+    catalog,
+    host,
+    settled: () => catalog.started(),
+    stop: () => {
+      life.ready = false;
+      return stopNode(parts, limits.drain_timeout_ms);
+    },
+  };
+}
+
+interface Parts {
+  readonly socket: Socket;
+  readonly websocket: StreamingFace;
+  readonly catalog: ModelRepository;
+  readonly inference: Admission;
+  readonly sequences: Sequences;
+  readonly metrics: Metrics;
+  readonly host: Host;
+}
+
+const DRAIN_POLL_MS = 5;
+
+/** In the order in which work flows: no new connections, what was admitted is answered, then the threads end. */
+async function stopNode(parts: Parts, drain_timeout_ms: number): Promise<boolean> {
+  const until = performance.now() + drain_timeout_ms;
+  parts.socket.stopAccepting();
+  await parts.websocket.goingAway(drain_timeout_ms);
+  while (openRequests(parts.host) > 0 && performance.now() < until) await sleep(DRAIN_POLL_MS);
+  parts.inference.stop();
+  while (parts.socket.open_connections > 0 && performance.now() < until) {
+    // Answers that were written last may still be on their way out; nobody else has anything left to come.
+    if (openRequests(parts.host) === 0 && !parts.socket.busy) break;
+    await sleep(DRAIN_POLL_MS);
+  }
+  parts.socket.destroy();
+  await parts.catalog.close();
+  parts.sequences.stop();
+  parts.metrics.stop();
+  return parts.host.stop(Math.max(1000, until - performance.now()));
+}
+
+function openRequests(host: Host): number {
+  let open = 0;
+  for (const queue of host.backlog.queues()) open += queue.open_requests;
+  return open;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function metricSources(
+  host: Host,
+  catalog: ModelCatalog,
+  sequences: Sequences,
+  permits: number,
+  socket: () => Socket | undefined,
+) {
+  return {
+    *pending() {
+      for (const queue of host.backlog.queues()) {
+        yield {
+          model: queue.version.model,
+          version: queue.versionText,
+          requests: queue.open_requests,
+          bytes: queue.open_bytes,
+        };
+      }
+    },
+    workers: () => ({
+      threads: host.fleet.links.size,
+      running: host.dispatcher.running,
+      permits,
+      restarts: host.fleet.restarts,
+      busy_us: host.dispatcher.busy_us,
+    }),
+    memory: () => {
+      const models = catalog.memory();
+      return {
+        slab_used_bytes: host.arena.used_bytes,
+        slab_mapped_bytes: host.arena.mapped_bytes,
+        model_used_bytes: models.used_bytes,
+        model_budget_bytes: models.budget_bytes,
+      };
+    },
+    connections: () => socket()?.open_connections ?? 0,
+    sequences: () => sequences.count,
+  };
+}
+
+/** Triton's `model_stats`: of one version, of all versions of a model, or of everything. Throws MODEL_NOT_FOUND. */
+function modelStatistics(
+  statistics: Statistics,
+  catalog: ModelCatalog,
+  model?: string,
+  version?: string,
+): { model_stats: ModelStatistics[] } {
+  const of = (name: string, number: number) => statistics.of(name, number).toJSON();
+  if (model !== undefined && version !== undefined && version !== '') {
+    return { model_stats: [of(model, catalog.describe(model, version).version)] };
+  }
+  const models = model === undefined ? catalog.models() : [model];
+  return { model_stats: models.flatMap((name) => catalog.versions(name).map((number) => of(name, number))) };
+}

@@ -1,0 +1,89 @@
+import type { TidegateError } from '../../contract/error.js';
+import type { StageTimes } from '../../contract/inference.js';
+import type { FaceName } from '../admission/inference.js';
+import type { ServedVersion } from '../model/served-version.js';
+import type { Observer } from './observer.js';
+import { VersionCounters } from './version-counters.js';
+
+/** Triton's form of a duration: how many, and nanoseconds in all. */
+export interface StatisticDuration {
+  readonly count: number;
+  readonly ns: number;
+}
+
+/** One element of `model_stats`: Triton's statistics extension. */
+export interface ModelStatistics {
+  readonly name: string;
+  readonly version: string;
+  readonly last_inference: number;
+  readonly inference_count: number;
+  readonly execution_count: number;
+  readonly inference_stats: Readonly<Record<string, StatisticDuration>>;
+  readonly response_stats: Readonly<Record<string, never>>;
+  readonly batch_stats: readonly BatchStatistics[];
+  readonly memory_usage: readonly never[];
+}
+
+export interface BatchStatistics {
+  readonly batch_size: number;
+  readonly compute_input: StatisticDuration;
+  readonly compute_infer: StatisticDuration;
+  readonly compute_output: StatisticDuration;
+}
+
+/**
+ * Counts what happens to requests, by model and version. A reload of a version goes on counting where the last one stopped.
+ * Calls come from the request path: an array look-up and some additions.
+ */
+export class Statistics implements Observer {
+  readonly #byName = new Map<string, VersionCounters>();
+  readonly #byHandle: VersionCounters[] = [];
+  /** Refusals and failures by error code, of requests that reached a model. */
+  readonly errors = new Map<string, number>();
+  workers_lost = 0;
+
+  admitted(version: ServedVersion): void {
+    this.#counters(version).admitted++;
+  }
+
+  executed(version: ServedVersion, rows: number, _requests: number, times: StageTimes): void {
+    this.#counters(version).executed(rows, times);
+  }
+
+  succeeded(version: ServedVersion, face: FaceName, rows: number, total_us: number, times: StageTimes): void {
+    this.#counters(version).succeeded(face, rows, total_us, times);
+  }
+
+  failed(version: ServedVersion, _face: FaceName, error: TidegateError, total_us: number): void {
+    this.#counters(version).failed(error, total_us);
+    this.errors.set(error.code, (this.errors.get(error.code) ?? 0) + 1);
+  }
+
+  workerLost(): void {
+    this.workers_lost++;
+  }
+
+  versions(): Iterable<VersionCounters> {
+    return this.#byName.values();
+  }
+
+  /** What is known of one version; zeros for one that never saw a request. */
+  of(model: string, version: number): VersionCounters {
+    const name = `${model}\u0000${version}`;
+    let counters = this.#byName.get(name);
+    if (counters === undefined) {
+      counters = new VersionCounters(model, String(version));
+      this.#byName.set(name, counters);
+    }
+    return counters;
+  }
+
+  #counters(version: ServedVersion): VersionCounters {
+    let counters = this.#byHandle[version.handle];
+    if (counters === undefined) {
+      counters = this.of(version.model, version.version);
+      this.#byHandle[version.handle] = counters;
+    }
+    return counters;
+  }
+}
