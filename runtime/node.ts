@@ -37,6 +37,8 @@ export interface NodeOptions {
   readonly spin_us: number;
   readonly poll_us: number;
   readonly limits: Limits;
+  /** A line for every HTTP inference request, with its id and its trace. */
+  readonly log_requests: boolean;
   readonly log: NodeLog;
 }
 
@@ -86,7 +88,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     catalog,
     inference,
     limits,
-    log,
+    log: {
+      error: (fields, message) => log.error(fields, message),
+      request: options.log_requests ? (fields) => log.info({ ...fields }, 'request') : undefined,
+    },
     server: {
       name: options.server_name,
       version: options.server_version,
@@ -142,6 +147,7 @@ interface Parts {
 }
 
 const DRAIN_POLL_MS = 5;
+const LINGER_MS = 500;
 
 /** In the order in which work flows: no new connections, what was admitted is answered, then the threads end. */
 async function stopNode(parts: Parts, drain_timeout_ms: number): Promise<boolean> {
@@ -150,11 +156,9 @@ async function stopNode(parts: Parts, drain_timeout_ms: number): Promise<boolean
   await parts.websocket.goingAway(drain_timeout_ms);
   while (openRequests(parts.host) > 0 && performance.now() < until) await sleep(DRAIN_POLL_MS);
   parts.inference.stop();
-  while (parts.socket.open_connections > 0 && performance.now() < until) {
-    // Answers that were written last may still be on their way out; nobody else has anything left to come.
-    if (openRequests(parts.host) === 0 && !parts.socket.busy) break;
-    await sleep(DRAIN_POLL_MS);
-  }
+  // Whoever is connected still has its answer: what remains is on its way out, or idle.
+  const linger = Math.min(until, performance.now() + LINGER_MS);
+  while (parts.socket.open_connections > 0 && performance.now() < linger) await sleep(DRAIN_POLL_MS);
   parts.socket.destroy();
   await parts.catalog.close();
   parts.sequences.stop();
