@@ -9,8 +9,9 @@ import type { ServedVersion } from './served-version.js';
 import { describeVersion } from './version-description.js';
 import type { VersionLoader } from './version-loader.js';
 
-/** A load that failed for a passing reason (no memory, a lost worker) is tried again after this time. */
+/** A load that failed for a passing reason (no memory, a lost worker) is tried again after this time, then after twice as long. */
 const RETRY_MS = 5000;
+const MOST_RETRY_MS = 300_000;
 
 /** When a change to a model may load versions: `eager` even by evicting others, `fitting` while there is room. */
 export type LoadPolicy = 'eager' | 'fitting';
@@ -53,6 +54,10 @@ export class Reconciler {
       model.apply({ type: 'want', versions: [] });
       return [];
     }
+    if (found.problem !== undefined) {
+      this.#failed(model, 0, keyOf(model, found, 0), new TidegateError('INVALID_CONFIG', found.problem));
+      return [];
+    }
     const manifest = await this.#manifest(model, found);
     if (manifest === undefined) return [];
     model.manifest = manifest;
@@ -75,14 +80,14 @@ export class Reconciler {
   loadFailed(model: ServedModel, slot: Slot, error: TidegateError, wasLazy: boolean): void {
     if (this.#closed || model.unloaded) return;
     const { version } = slot.served;
-    const passing = error.retry_after_ms !== undefined;
+    const passing = error.retry_after_ms !== undefined || error.code === 'WORKER_LOST';
     const found = foundOf(model);
     if (wasLazy && passing && found !== undefined && keyOf(model, found, version) === slot.key) {
       this.#renew(model, slot);
       this.#options.log.warn({ model: model.name, version, err: error }, 'model version could not be loaded now');
       return;
     }
-    this.#failed(model, version, slot.key, error, passing ? performance.now() + RETRY_MS : Number.POSITIVE_INFINITY);
+    this.#failed(model, version, slot.key, error, passing);
   }
 
   /** What waited for this generation has failed; the next request finds a fresh one that may try again. */
@@ -100,6 +105,7 @@ export class Reconciler {
       model.apply({ type: 'defer', handle });
     } else {
       await this.#options.loader.load(model, slot);
+      if (model.generation(handle)?.proven === true) model.failures.delete(slot.served.version);
     }
   }
 
@@ -112,7 +118,7 @@ export class Reconciler {
       const reason = `its version policy takes none of the versions that are there: ${present.join(', ')}`;
       const newest = Math.max(...present);
       const key = keyOf(model, found, newest);
-      this.#failed(model, newest, key, new TidegateError('INVALID_CONFIG', reason), Number.POSITIVE_INFINITY);
+      this.#failed(model, newest, key, new TidegateError('INVALID_CONFIG', reason));
       return undefined;
     }
     model.apply({ type: 'want', versions: picked });
@@ -126,7 +132,7 @@ export class Reconciler {
       return await readManifestFile(join(found.directory, MANIFEST_NAME));
     } catch (cause) {
       const newest = Math.max(0, ...found.versions.keys());
-      this.#failed(model, newest, keyOf(model, found, newest), asTidegateError(cause), Number.POSITIVE_INFINITY);
+      this.#failed(model, newest, keyOf(model, found, newest), asTidegateError(cause));
       return undefined;
     }
   }
@@ -151,13 +157,17 @@ export class Reconciler {
       model.apply({ type: 'load-failed', handle: served.handle });
       throw refusal;
     } catch (cause) {
-      this.#failed(model, version, key, asTidegateError(cause), Number.POSITIVE_INFINITY);
+      this.#failed(model, version, key, asTidegateError(cause));
       return undefined;
     }
   }
 
-  #failed(model: ServedModel, version: number, key: string, error: TidegateError, retry_at: number): void {
-    model.failures.set(version, { key, error, retry_at });
+  #failed(model: ServedModel, version: number, key: string, error: TidegateError, passing = false): void {
+    const before = model.failures.get(version);
+    const attempts = before?.key === key ? before.attempts + 1 : 1;
+    const retry_ms = Math.min(RETRY_MS * 2 ** (attempts - 1), MOST_RETRY_MS);
+    const retry_at = passing ? performance.now() + retry_ms : Number.POSITIVE_INFINITY;
+    model.failures.set(version, { key, error, retry_at, attempts });
     this.#options.log.error(
       { model: model.name, version, err: error },
       `model version failed to load: ${error.message}`,
@@ -178,7 +188,8 @@ export function keyOf(model: ServedModel, found: FoundModel, version: number): s
 
 /** Whether it failed as the files are now. */
 export function isBroken(model: ServedModel, found: FoundModel, version: number): boolean {
-  return model.failures.get(version)?.key === keyOf(model, found, version);
+  const failure = model.failures.get(version);
+  return failure !== undefined && failure.retry_at !== 0 && failure.key === keyOf(model, found, version);
 }
 
 function versionOf(found: FoundModel, version: number) {

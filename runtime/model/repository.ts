@@ -2,11 +2,11 @@ import { totalmem } from 'node:os';
 import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import { modelIndex } from './model-index.js';
-import { readOverride } from './override.js';
 import { removeOverrideFiles } from './override-files.js';
-import { foundOf, isBroken, Reconciler } from './reconciler.js';
+import { Reconciler } from './reconciler.js';
+import { reload } from './reload.js';
 import type { RepositoryLog } from './repository-log.js';
-import { type FoundModel, fingerprint, scanModel, scanRepository } from './scan.js';
+import { type FoundModel, fingerprint, scanRepository } from './scan.js';
 import { modelNotFound, ServedModel, type Slot } from './served-model.js';
 import type { IndexEntry, LoadOverride, ModelCatalog, ModelHost, ServedVersion } from './served-version.js';
 import { VersionLoader } from './version-loader.js';
@@ -61,7 +61,7 @@ export class ModelRepository implements ModelCatalog {
     this.#reconciler = new Reconciler({ loader: this.#loader, workers: options.workers, log });
     this.#loader.onFailed = (model, slot, error, wasLazy) => {
       this.#reconciler.loadFailed(model, slot, error, wasLazy);
-      if (wasLazy) this.#background(model, () => this.#reconciler.reconcile(model, 'fitting'));
+      if (wasLazy) void this.#background(model, () => this.#reconciler.reconcile(model, 'fitting'));
     };
     this.#loader.onEmpty = (model) => this.#forgetIfGone(model);
   }
@@ -182,9 +182,7 @@ export class ModelRepository implements ModelCatalog {
     offered.sort((a, b) => Number(isPinned(b.slots)) - Number(isPinned(a.slots)));
     if (found.size === 0)
       log.warn({ directory }, 'the folder of models is empty: put a model into DIR/<model>/<version>/model.onnx');
-    this.#startup = this.#loadAll(offered).catch((cause: unknown) =>
-      log.error({ err: cause }, 'the start-up of models was interrupted'),
-    );
+    this.#startup = this.#loadAll(offered);
     if (poll_ms > 0) {
       this.#watch = new RepositoryWatch({
         directory,
@@ -202,7 +200,7 @@ export class ModelRepository implements ModelCatalog {
     const lane = async () => {
       for (let next = waiting.shift(); next !== undefined && !this.#closed; next = waiting.shift()) {
         const { model, slots } = next;
-        await this.#inTurn(model.name, () => this.#reconciler.reconcile(model, 'fitting', slots));
+        await this.#background(model, () => this.#reconciler.reconcile(model, 'fitting', slots));
       }
     };
     await Promise.all(Array.from({ length: START_LANES }, lane));
@@ -221,59 +219,36 @@ export class ModelRepository implements ModelCatalog {
   /** Changes to one model happen one after the other. */
   #inTurn(name: string, change: () => Promise<void>): Promise<void> {
     const model = this.#model(name);
+    model.turns++;
     const turn = model.tail.then(change);
-    model.tail = turn.catch(() => undefined).then(() => this.#forgetIfGone(model));
+    const over = () => {
+      model.turns--;
+      this.#forgetIfGone(model);
+    };
+    model.tail = turn.then(over, over);
     return turn;
   }
 
   /** A model without files is remembered until the last of its versions is drained. */
   #forgetIfGone(model: ServedModel): void {
     const gone = model.found === undefined && model.override === undefined;
-    if (gone && model.empty && this.#models.get(model.name) === model) this.#models.delete(model.name);
+    if (gone && model.turns === 0 && model.empty && this.#models.get(model.name) === model)
+      this.#models.delete(model.name);
   }
 
-  #background(model: ServedModel, change: () => Promise<void>): void {
-    this.#inTurn(model.name, change).catch((cause: unknown) => {
-      this.#options.log.error({ model: model.name, err: cause }, 'a change to a model was interrupted');
-    });
+  /** A change that nobody waits for the outcome of; never rejects. */
+  async #background(model: ServedModel, change: () => Promise<void>): Promise<void> {
+    try {
+      await this.#inTurn(model.name, change);
+    } catch (err) {
+      this.#options.log.error({ model: model.name, err }, 'a change to a model was interrupted');
+    }
   }
 
   async #load(name: string, override: LoadOverride): Promise<void> {
     const model = this.#model(name);
-    const before = { override: model.override, epoch: model.epoch, unloaded: model.unloaded, manifest: model.manifest };
-    const found = await scanModel(this.#options.directory, name);
-    const read = await readOverride(name, override);
-    if (found === undefined && read?.found === undefined)
-      throw loadFailed(name, 'failed to poll from model repository');
-    model.found = found;
-    model.override = read;
-    model.epoch = before.epoch + 1;
-    model.unloaded = false;
-    model.failures.clear();
-    await this.#reconciler.reconcile(model, 'eager');
-    const source = foundOf(model);
-    const [broken] = [...model.failures].filter(
-      ([version]) => source !== undefined && isBroken(model, source, version),
-    );
-    const served = [...model.table.values()].some((slot) => slot.key.startsWith(`${model.epoch}/`));
-    if (broken === undefined && served) {
-      if (before.override?.found !== undefined) await removeOverrideFiles(before.override.found);
-      this.#options.log.info({ model: name, versions: model.wanted }, 'model loaded');
-      return;
-    }
-    if (!served && model.table.size > 0) this.#restore(model, before);
-    if (model.override !== read && read?.found !== undefined) await removeOverrideFiles(read.found);
-    if (model.unloaded) throw loadFailed(name, 'it was unloaded meanwhile');
-    if (broken === undefined) throw loadFailed(name, 'it has no versions');
-    throw loadFailed(name, `version ${broken[0]}: ${broken[1].error.message}`, broken[1].error);
-  }
-
-  /** Nothing of a load worked, and the model still answers as before: then it is as it was before. */
-  #restore(model: ServedModel, before: Pick<ServedModel, 'override' | 'epoch' | 'manifest'>): void {
-    model.override = before.override;
-    model.epoch = before.epoch;
-    model.manifest = before.manifest;
-    model.failures.clear();
+    await reload(model, this.#options.directory, override, this.#reconciler);
+    this.#options.log.info({ model: name, versions: model.wanted }, 'model loaded');
   }
 
   async #dropFiles(model: ServedModel): Promise<void> {
@@ -285,11 +260,8 @@ export class ModelRepository implements ModelCatalog {
 
   /** Loads that failed for a passing reason get another chance. */
   #tryAgain(): void {
-    const now = performance.now();
     for (const model of this.#models.values()) {
-      const again = [...model.failures].filter(([, failure]) => failure.retry_at <= now);
-      for (const [version] of again) model.failures.delete(version);
-      if (again.length > 0) this.#background(model, () => this.#reconciler.reconcile(model, 'fitting'));
+      if (model.retryDue()) void this.#background(model, () => this.#reconciler.reconcile(model, 'fitting'));
     }
   }
 
@@ -301,7 +273,7 @@ export class ModelRepository implements ModelCatalog {
   #changed(name: string, found: FoundModel | undefined): void {
     if (this.#closed) return;
     const model = this.#model(name);
-    this.#background(model, async () => {
+    void this.#background(model, async () => {
       if (fingerprint(model.found) === fingerprint(found)) return;
       this.#options.log.info(
         { model: name, versions: [...(found?.versions.keys() ?? [])] },
@@ -322,11 +294,6 @@ function isPinned(slots: readonly Slot[]): boolean {
 /** `007` is version 7. */
 function unusual(model: ServedModel, version: string): Slot | undefined {
   return /^0+\d+$/.test(version) ? model.table.get(String(Number(version))) : undefined;
-}
-
-function loadFailed(name: string, reason: string, cause?: TidegateError): TidegateError {
-  const code = cause?.retryable === true ? cause.code : 'MODEL_LOAD_FAILED';
-  return new TidegateError(code, `failed to load '${name}', ${reason}`, { cause });
 }
 
 function retired(model: ServedModel): TidegateError {

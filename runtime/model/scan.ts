@@ -14,6 +14,8 @@ export interface FoundModel {
   /** Changes when `model.yaml` does; '' without one. */
   readonly manifest_stamp: string;
   readonly versions: ReadonlyMap<number, FoundVersion>;
+  /** Why the directory could not be read; what is served of the model stays then. */
+  readonly problem?: string;
 }
 
 export interface FoundVersion {
@@ -43,6 +45,15 @@ export async function scanModel(repository: string, name: string): Promise<Found
   // A name comes from a path of a request: it must not lead out of the folder.
   if (name === '' || name.startsWith('.') || /[/\\\0]/.test(name)) return undefined;
   const directory = join(repository, name);
+  try {
+    return await readModel(name, directory);
+  } catch (cause) {
+    // One directory that may not be read must not hide the others.
+    return { name, directory, manifest_stamp: '', versions: new Map(), problem: messageOf(cause) };
+  }
+}
+
+async function readModel(name: string, directory: string): Promise<FoundModel | undefined> {
   const names = await unlessGone(directoriesIn(directory));
   if (names === undefined) return undefined;
   const versions = await Promise.all(names.filter(isVersion).map((version) => scanVersion(directory, Number(version))));
@@ -62,14 +73,25 @@ function isVersion(name: string): boolean {
 
 async function scanVersion(model: string, version: number): Promise<FoundVersion> {
   const directory = join(model, String(version));
-  const names = (await unlessGone(readdir(directory))) ?? [];
-  const stamps = await Promise.all(
-    names.sort().map(async (name) => {
-      const stats = await unlessGone(stat(join(directory, name)));
-      return stats?.isFile() === true ? `${name}:${stampOf(stats)}` : '';
-    }),
-  );
-  return { version, artefact: join(directory, ARTEFACT_NAME), stamp: stamps.filter((stamp) => stamp !== '').join('|') };
+  let stamps: string[];
+  try {
+    const names = (await readdir(directory)).sort();
+    stamps = await Promise.all(names.map((name) => fileStamp(directory, name)));
+  } catch (cause) {
+    // Whoever reads the artefact will meet the same error, and say so of this version.
+    stamps = [messageOf(cause)];
+  }
+  const stamp = stamps.filter((text) => text !== '').join('|');
+  return { version, artefact: join(directory, ARTEFACT_NAME), stamp };
+}
+
+async function fileStamp(directory: string, name: string): Promise<string> {
+  try {
+    const stats = await stat(join(directory, name));
+    return stats.isFile() ? `${name}:${stampOf(stats)}` : '';
+  } catch (cause) {
+    return `${name}:${codeOf(cause)}`;
+  }
 }
 
 function stampOf({ size, mtimeMs, ino }: Stats): string {
@@ -86,7 +108,12 @@ async function directoriesIn(directory: string): Promise<string[]> {
 async function isDirectory(parent: string, entry: Dirent): Promise<boolean> {
   if (entry.isDirectory()) return true;
   if (!entry.isSymbolicLink()) return false;
-  return (await unlessGone(stat(join(parent, entry.name))))?.isDirectory() === true;
+  try {
+    return (await stat(join(parent, entry.name))).isDirectory();
+  } catch (cause) {
+    if (codeOf(cause) === '') throw cause;
+    return false;
+  }
 }
 
 /** A folder may change while it is read: what vanished in between, or is no directory, was not there. */
@@ -94,10 +121,14 @@ async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
-      return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(cause))) return undefined;
     throw cause;
   }
+}
+
+/** The system's name for an error; '' where it is none of the system's. */
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
 }
 
 function messageOf(cause: unknown): string {
@@ -108,7 +139,7 @@ function messageOf(cause: unknown): string {
 export function fingerprint(found: FoundModel | undefined): string {
   if (found === undefined) return '';
   const versions = [...found.versions.values()].map(({ version, stamp }) => `${version}=${stamp}`);
-  return [`manifest=${found.manifest_stamp}`, ...versions].join('\n');
+  return [`manifest=${found.manifest_stamp}`, found.problem ?? '', ...versions].join('\n');
 }
 
 /**

@@ -30,8 +30,10 @@ export interface Slot {
 export interface Failure {
   readonly key: string;
   readonly error: TidegateError;
-  /** `performance.now()` after which it is tried again without any change; Infinity: never. */
+  /** `performance.now()` after which it is tried again without any change; Infinity: never, 0: it is being tried. */
   readonly retry_at: number;
+  /** How often the same files failed so far. */
+  readonly attempts: number;
 }
 
 /** What a model was loaded with instead of its own files. */
@@ -66,6 +68,8 @@ export class ServedModel {
   epoch = 0;
   /** The end of the chain of changes to this model: they happen one after the other. */
   tail: Promise<void> = Promise.resolve();
+  /** How many of them wait or run. */
+  turns = 0;
 
   constructor(name: string, runner: EffectRunner) {
     this.name = name;
@@ -114,6 +118,14 @@ export class ServedModel {
     return this.#state.generations.some(
       (generation) => generation.handle !== handle && generation.proven && isServing(generation),
     );
+  }
+
+  /** Whether a failed load should be tried again now; it counts as tried then. */
+  retryDue(): boolean {
+    const now = performance.now();
+    const due = [...this.failures].filter(([, { retry_at }]) => retry_at !== 0 && retry_at <= now);
+    for (const [version, failure] of due) this.failures.set(version, { ...failure, retry_at: 0 });
+    return due.length > 0;
   }
 
   offer(slot: Slot): void {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { put, serve, temporaryFolder } from './fixture-folder.js';
+import { put, serve, temporaryFolder, until } from './fixture-folder.js';
 import { MemoryHost } from './memory-host.js';
 
 test('a folder is read, loaded and resolved by number and by default', async (t) => {
@@ -196,4 +196,49 @@ test('several versions are served at once where the policy says so, the highest 
   assert.deepEqual(repository.versions('m'), [1, 2, 10]);
   assert.equal(repository.resolve('m', '').version, 10);
   assert.equal(repository.resolve('m', 'stable').version, 2);
+});
+
+test('links, loops and strays in the folder hurt nobody', async (t) => {
+  const folder = await temporaryFolder(t);
+  const elsewhere = await temporaryFolder(t);
+  await put(elsewhere, 'real', 3);
+  await symlink(join(elsewhere, 'real'), join(folder, 'linked'));
+  await symlink('loop', join(folder, 'loop'));
+  await symlink('nowhere', join(folder, 'dangling'));
+  await mkdir(join(folder, 'looped', '1'), { recursive: true });
+  await symlink('model.onnx', join(folder, 'looped', '1', 'model.onnx'));
+  await mkdir(join(folder, 'empty', '1'), { recursive: true });
+  await mkdir(join(folder, 'notes', 'drafts'), { recursive: true });
+  await writeFile(join(folder, 'README'), 'hello');
+  await put(folder, '.hidden', 1);
+  await put(folder, 'zeros', 7);
+  for (const name of ['0', '01', '-1', '1.5', '1e3', '99999999999999999999', 'v1'])
+    await mkdir(join(folder, 'zeros', name));
+  const { repository } = await serve(t, folder, { poll_ms: 10 });
+  await repository.started();
+  assert.equal(repository.resolve('linked', '').version, 3);
+  assert.deepEqual(repository.versions('zeros'), [7]);
+  assert.deepEqual(
+    repository.index().map(({ name, version, state }) => `${name}/${version} ${state}`),
+    ['empty/1 UNAVAILABLE', 'linked/3 READY', 'looped/1 UNAVAILABLE', 'zeros/7 READY'],
+  );
+  await put(folder, 'later', 1);
+  await until('a new model is seen beside them', () => repository.models().includes('later'));
+});
+
+test('a load that fails while the model is unloaded leaves it unloaded', async (t) => {
+  const folder = await temporaryFolder(t);
+  await put(folder, 'm', 1);
+  const { repository, host } = await serve(t, folder);
+  await repository.started();
+  await repository.unload('m');
+  host.refuse = () => 'no';
+  await assert.rejects(repository.load('m', { config: '{"max_batch": 3}' }), {
+    message: "failed to load 'm', version 1: no",
+  });
+  assert.deepEqual(repository.index(), [{ name: 'm', version: '1', state: 'UNAVAILABLE', reason: 'unloaded' }]);
+  host.refuse = () => undefined;
+  await repository.load('m', {});
+  assert.equal(repository.resolve('m', '').batching.max_batch, 128);
+  assert.deepEqual(host.breaches, []);
 });
