@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-const KEPT_LINES = 40;
+const KEPT_LINES = 200;
 
 /**
  * Runs a program to its end. `onLine` gets what it prints, line by line; the last lines come back too, for the story of a failure.

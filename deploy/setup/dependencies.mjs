@@ -66,13 +66,15 @@ export async function installDependencies(root, why, say) {
   const [program, before] = isNpm ? [process.execPath, [npm]] : ['npm', []];
   const { ok, ending, lines } = await runCommand(program, [...before, ...args], { cwd: root, env });
   if (ok) return;
-  throw new SetupFailure('install', `npm ci ${ending}\n${lines.slice(-12).join('\n')}`, remedyOf(lines.join('\n')));
+  // npm says what matters first; usage texts and log paths come after it.
+  const told = lines.filter((line) => line.trim() !== 'npm error').slice(0, 10);
+  throw new SetupFailure('install', [`npm ci ${ending}`, ...told].join('\n'), remedyOf(lines.join('\n')));
 }
 
 /** @param {string} output */
 function remedyOf(output) {
   if (/EUSAGE|in sync/.test(output)) {
-    return 'package.json and package-lock.json disagree: run npm install, look at the difference, and keep both files';
+    return 'package.json and package-lock.json disagree: run npm install, look at the difference, and commit both files';
   }
   if (/EINTEGRITY/.test(output))
     return 'a download was damaged or changed: run npm cache clean --force, then the same command again';
