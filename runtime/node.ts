@@ -36,6 +36,8 @@ export interface NodeOptions {
   readonly model_poll_ms: number;
   readonly spin_us: number;
   readonly poll_us: number;
+  /** Models whose full batch takes no longer than this run on the socket thread; 0: none does. */
+  readonly inline_us: number;
   readonly limits: Limits;
   /** A line for every HTTP inference request, with its id and its trace. */
   readonly log_requests: boolean;

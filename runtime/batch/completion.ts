@@ -3,7 +3,7 @@ import type { StageTimes } from '../../contract/inference.js';
 import { now_us } from '../../std/clock.js';
 import type { Observer } from '../observe/observer.js';
 import { JOB, STATUS, TIME } from '../worker/job-ring.js';
-import type { WorkerLink } from '../worker/worker-link.js';
+import type { Link } from '../worker/link.js';
 import type { Backlog } from './backlog.js';
 import type { Batch } from './batch.js';
 import { settle } from './fair-share.js';
@@ -13,13 +13,7 @@ import { BatchResult } from './result.js';
 const AVERAGE_OVER = 8;
 
 /** Reads the result of `batch` from a thread's slot and answers everyone in it. Returns the time that the thread spent, in microseconds. */
-export function completeBatch(
-  batch: Batch,
-  link: WorkerLink,
-  slot: number,
-  backlog: Backlog,
-  observer: Observer,
-): number {
+export function completeBatch(batch: Batch, link: Link, slot: number, backlog: Backlog, observer: Observer): number {
   const { queue } = batch;
   const job = link.ring.slots[slot];
   if (job[JOB.STATUS] !== STATUS.OK) {

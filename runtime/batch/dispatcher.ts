@@ -1,7 +1,7 @@
 import { TidegateError } from '../../contract/error.js';
 import { now_us } from '../../std/clock.js';
 import type { Observer } from '../observe/observer.js';
-import type { WorkerLink } from '../worker/worker-link.js';
+import type { Link } from '../worker/link.js';
 import type { Backlog } from './backlog.js';
 import { type Batch, maxEntries, writeJob } from './batch.js';
 import { completeBatch } from './completion.js';
@@ -16,6 +16,9 @@ export interface DispatcherOptions {
   readonly poll_us: number;
 }
 
+/** Time that models on the socket thread may take in one turn of its loop. */
+const MOST_INLINE_US = 500;
+
 /**
  * Gives what waits to worker threads: a batch starts when a thread of the model is idle and one of the `workers` permits is free.
  * Nothing is formed ahead of that, so a batch has every row that came while the last one ran.
@@ -26,8 +29,9 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** Shared with the threads: 1 means that nobody need ring, because this thread will look. */
   readonly #doorbell: Int32Array;
-  /** What each thread runs, oldest first. */
-  readonly #batches = new Map<WorkerLink, Batch[]>();
+  /** What each link runs, oldest first; a link is in `#busy` while it has something unread. */
+  readonly #batches = new WeakMap<Link, Batch[]>();
+  readonly #busy = new Set<Link>();
   #permits: number;
   /** Time that worker threads spent on batches, in all. */
   busy_us = 0;
@@ -88,11 +92,12 @@ export class Dispatcher {
   }
 
   /** The thread is gone: what it ran fails, once. */
-  lost(link: WorkerLink, reason: string): void {
+  lost(link: Link, reason: string): void {
     // What it finished before lies in the ring and counts.
     this.#collect();
     const batches = this.#batches.get(link) ?? [];
     this.#batches.delete(link);
+    this.#busy.delete(link);
     if (link.running > 0) this.#permits++;
     const text = `the worker thread that ran this request died (${reason}); the request may be sent again`;
     const error = new TidegateError('WORKER_LOST', text, { retry_after_ms: 100 });
@@ -113,7 +118,7 @@ export class Dispatcher {
     let collected = false;
     for (;;) {
       let found = false;
-      for (const link of this.#batches.keys()) {
+      for (const link of this.#busy) {
         const before = link.running;
         if (link.observe() && link.running === 0 && before > 0) this.#permits++;
         if (link.doneSlot >= 0) found = true;
@@ -122,26 +127,34 @@ export class Dispatcher {
       this.#pump();
       if (!found) return collected || this.#started !== started;
       collected = true;
-      for (const link of this.#batches.keys()) this.#complete(link);
+      for (const link of this.#busy) this.#complete(link);
     }
   }
 
   #pump(): void {
-    if (this.#backlog.active.size === 0) return;
-    const at_us = now_us();
-    while (this.#permits > 0) {
+    const { active } = this.#backlog;
+    if (active.size === 0) return;
+    const begun_us = now_us();
+    for (let at_us = begun_us; ; at_us = now_us()) {
+      // Models that run on this thread must leave time for its sockets.
+      if (at_us - begun_us > MOST_INLINE_US) {
+        this.schedule();
+        return;
+      }
       const queue = leastServed(this.#startable(at_us));
-      const link = queue === undefined ? undefined : idleLink(queue);
+      const link = queue === undefined ? undefined : this.#idleLink(queue);
       if (queue === undefined || link === undefined) break;
-      if (this.#start(queue, link, at_us)) this.#permits--;
+      if (!this.#start(queue, link, at_us)) continue;
+      if (link.inline) this.#complete(link);
+      else this.#permits--;
     }
-    this.#prefetch(at_us);
+    this.#prefetch(begun_us);
   }
 
   *#startable(at_us: number): Iterable<ModelQueue> {
     let soonest_us = Number.POSITIVE_INFINITY;
     for (const queue of this.#backlog.active) {
-      if (idleLink(queue) === undefined) continue;
+      if (this.#idleLink(queue) === undefined) continue;
       const ready_us = queue.ready_us();
       if (ready_us <= at_us) yield queue;
       else if (ready_us < soonest_us) soonest_us = ready_us;
@@ -166,7 +179,7 @@ export class Dispatcher {
   }
 
   /** Returns whether a batch was started: everything that waited may have expired. */
-  #start(queue: ModelQueue, link: WorkerLink, at_us: number): boolean {
+  #start(queue: ModelQueue, link: Link, at_us: number): boolean {
     const entries = queue.take(at_us, maxEntries(queue.plan), (entry) => this.#backlog.expired(entry));
     if (queue.waiting === 0) this.#backlog.active.delete(queue);
     if (entries.length === 0) return false;
@@ -182,30 +195,34 @@ export class Dispatcher {
     const running = this.#batches.get(link);
     if (running === undefined) this.#batches.set(link, [batch]);
     else running.push(batch);
+    this.#busy.add(link);
     this.#inFlight++;
     this.#started++;
     link.submit();
     return true;
   }
 
-  #complete(link: WorkerLink): void {
+  #complete(link: Link): void {
     const batches = this.#batches.get(link);
     for (let slot = link.doneSlot; slot >= 0; slot = link.doneSlot) {
       const batch = batches?.shift();
-      if (batch === undefined) throw new RangeError(`worker ${link.index} finished a job that it was never given`);
+      if (batch === undefined) throw new RangeError('a link finished a job that it was never given');
       this.#inFlight--;
       this.busy_us += completeBatch(batch, link, slot, this.#backlog, this.#observer);
       link.consume();
     }
+    if (batches === undefined || batches.length === 0) this.#busy.delete(link);
   }
 
   #wakeAt(delay_us: number): void {
     clearTimeout(this.#delay);
     this.#delay = setTimeout(() => this.turn(), Math.max(0, Math.ceil(delay_us / 1000)));
   }
-}
 
-function idleLink(queue: ModelQueue): WorkerLink | undefined {
-  for (const link of queue.links) if (link.running === 0 && link.nextSlot >= 0) return link;
-  return undefined;
+  #idleLink(queue: ModelQueue): Link | undefined {
+    for (const link of queue.links) {
+      if (link.running === 0 && link.nextSlot >= 0 && (link.inline || this.#permits > 0)) return link;
+    }
+    return undefined;
+  }
 }

@@ -2,6 +2,9 @@ import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { LoadReport, ModelHost, ServedVersion } from '../model/served-version.js';
 import type { Observer } from '../observe/observer.js';
+import { InlineLink } from '../worker/inline-link.js';
+import { ModelInstance } from '../worker/model-instance.js';
+import { onnxBackend } from '../worker/onnx-backend.js';
 import { WorkerFleet } from '../worker/worker-fleet.js';
 import type { WorkerLink } from '../worker/worker-link.js';
 import { Backlog } from './backlog.js';
@@ -16,6 +19,8 @@ export interface HostOptions {
   readonly max_threads: number;
   readonly spin_us: number;
   readonly poll_us: number;
+  /** Models whose full batch takes no longer than this run on the socket thread; 0: none does. */
+  readonly inline_us: number;
   readonly limits: Limits;
 }
 
@@ -29,10 +34,13 @@ export class Host implements ModelHost {
   readonly fleet: WorkerFleet;
   readonly #observer: Observer;
   readonly #limits: Limits;
+  readonly #inline_us: number;
+  readonly #inline = new Map<number, InlineLink>();
 
   constructor(options: HostOptions, observer: Observer) {
     this.#observer = observer;
     this.#limits = options.limits;
+    this.#inline_us = options.inline_us;
     // The state of sequences lies in the same memory, besides what may be queued.
     this.arena = new SlabArena(options.limits.max_queue_bytes * 2, {
       segmentAdded: (id, buffer) => this.fleet.segmentAdded(id, buffer),
@@ -59,7 +67,9 @@ export class Host implements ModelHost {
   async load(version: ServedVersion, signal: AbortSignal): Promise<LoadReport> {
     const queue = this.backlog.get(version.handle);
     if (queue === undefined) throw new TidegateError('INTERNAL', `handle ${version.handle} was never announced`);
-    return this.fleet.load(queue.plan.order, version.instances, signal);
+    const report = await this.fleet.load(queue.plan.order, version.instances, signal);
+    if (report.full_batch_us <= this.#inline_us) await this.#moveInline(queue);
+    return report;
   }
 
   busy(handle: number): boolean {
@@ -70,7 +80,7 @@ export class Host implements ModelHost {
   async drain(handle: number, timeout_ms: number): Promise<void> {
     const until_ms = performance.now() + timeout_ms;
     while (this.busy(handle) && performance.now() < until_ms) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      await sleep(DRAIN_POLL_MS);
     }
     const queue = this.backlog.get(handle);
     if (queue === undefined) return;
@@ -82,6 +92,9 @@ export class Host implements ModelHost {
   async unload(handle: number): Promise<void> {
     const queue = this.backlog.get(handle);
     if (queue !== undefined) queue.links = [];
+    const inline = this.#inline.get(handle);
+    this.#inline.delete(handle);
+    await inline?.release();
     await this.fleet.unload(handle);
   }
 
@@ -100,9 +113,24 @@ export class Host implements ModelHost {
     return this.fleet.stop(grace_ms);
   }
 
+  /** The thread measured it, and is free again for others once this thread has the model. */
+  async #moveInline(queue: ModelQueue): Promise<void> {
+    const { order } = queue.plan;
+    const instance = new ModelInstance(order, await onnxBackend.load(order));
+    await instance.warmup(1);
+    const link = new InlineLink(instance, (segment) => this.arena.views(segment));
+    this.#inline.set(order.handle, link);
+    const threads = queue.links;
+    queue.links = [link];
+    this.dispatcher.schedule();
+    // Requests that had waited for the load may run there still.
+    while (threads.some((thread) => thread.running > 0)) await sleep(DRAIN_POLL_MS);
+    await this.fleet.unload(order.handle);
+  }
+
   #placed(handle: number, link: WorkerLink): void {
     const queue = this.backlog.get(handle);
-    if (queue === undefined || link.lost || queue.links.includes(link)) return;
+    if (queue === undefined || link.lost || queue.links.includes(link) || this.#inline.has(handle)) return;
     queue.links = [...queue.links, link];
     this.dispatcher.schedule();
   }
@@ -122,4 +150,8 @@ export class Host implements ModelHost {
     queue.refusal = new TidegateError('MODEL_NOT_READY', text);
     this.backlog.failWaiting(queue, queue.refusal);
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,6 @@
 import type { TidegateError } from '../../contract/error.js';
 import type { ServedVersion } from '../model/served-version.js';
-import type { WorkerLink } from '../worker/worker-link.js';
+import type { Link } from '../worker/link.js';
 import type { Entry } from './entry.js';
 import { Lane } from './lane.js';
 import type { RequestPlan } from './request-plan.js';
@@ -14,7 +14,7 @@ export class ModelQueue {
   readonly max_requests: number;
   readonly max_bytes: number;
   /** Threads that hold the version now. Empty while it loads, or while a lost thread is replaced. */
-  links: WorkerLink[] = [];
+  links: Link[] = [];
   /** Requests admitted and not done: waiting, held or running; and the bytes of their inputs. */
   open_requests = 0;
   open_bytes = 0;

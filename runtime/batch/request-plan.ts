@@ -57,6 +57,8 @@ export function planRequests(version: ServedVersion): RequestPlan {
       version: version.version,
       platform: manifest.platform ?? 'onnx',
       artefact: version.artefact,
+      artefact_bytes: version.memory_bytes / Math.max(version.instances, 1),
+      max_batch: batching.max_batch,
       device: manifest.device,
       threads: manifest.threads,
       warmup: manifest.warmup,

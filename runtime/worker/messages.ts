@@ -33,6 +33,8 @@ export interface LoadOrder {
   readonly version: number;
   readonly platform: 'onnx';
   readonly artefact: string;
+  readonly artefact_bytes: number;
+  readonly max_batch: number;
   readonly device: string;
   readonly threads: number;
   readonly warmup: boolean;
@@ -61,6 +63,8 @@ export type FromWorker =
       readonly id: number;
       readonly load_ms: number;
       readonly warmup_ms: number;
+      /** How long the largest batch takes; Infinity where that depends on what callers send. */
+      readonly full_batch_us: number;
       readonly device: string;
     }
   | { readonly type: 'load-failed'; readonly id: number; readonly reason: string }

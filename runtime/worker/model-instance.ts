@@ -5,14 +5,14 @@ import type { BackendSession, BackendTensor } from './backend.js';
 import { encodedStringsLength, encodeStrings } from './byte-strings.js';
 import { InputGather, type Part } from './gather.js';
 import { BODY_INT, BODY_INTS, ENTRY, ENTRY_INTS, JOB, type JobRing, STATUS, TIME } from './job-ring.js';
-import type { LoadOrder, WorkerState } from './messages.js';
+import type { LoadOrder, WorkerState, WorkerTensor } from './messages.js';
 
 /** What a job may touch of the thread it runs in. */
 export interface JobMemory {
   readonly ring: JobRing;
   segment(id: number): SlabViews;
   /** The slot's memory for results, grown to hold `bytes` (the socket thread is told). */
-  outputs(slot: number, bytes: number): SlabViews;
+  area(slot: number, bytes: number): SlabViews;
 }
 
 interface StateSlot {
@@ -52,38 +52,54 @@ export class ModelInstance {
 
   /** Runs the job in `slot`, leaves the result there. A failure is a result too. */
   async run(slot: number, memory: JobMemory): Promise<void> {
-    const job = memory.ring.slots[slot];
     try {
       const begun_us = now_us();
-      const inputs = this.#gather(job, memory);
+      const inputs = this.#gather(memory.ring.slots[slot], memory);
       const gathered_us = now_us();
       const running = this.session.run(inputs, this.#wanted);
       const results = running instanceof Promise ? await running : running;
-      const ran_us = now_us();
-      this.#scatter(slot, results, memory);
-      const times = memory.ring.times[slot];
-      times[TIME.COMPUTE_INPUT] = gathered_us - begun_us;
-      times[TIME.COMPUTE_INFER] = ran_us - gathered_us;
-      times[TIME.COMPUTE_OUTPUT] = now_us() - ran_us;
-      job[JOB.STATUS] = STATUS.OK;
+      this.#finish(slot, results, memory, begun_us, gathered_us);
     } catch (error) {
       writeFailure(slot, error instanceof Error ? error.message : String(error), memory);
     }
   }
 
-  /** One run with zeros, one row, every other variable dimension 1: the first caller should not pay for lazy allocation. */
-  async warmup(): Promise<void> {
-    const inputs = [...this.order.inputs, ...this.order.states.map((state) => state.input)].map(
-      (spec): BackendTensor => {
-        const shape = spec.shape.map((dim) => (dim < 0 ? 1 : dim));
-        const elements = shape.reduce((product, dim) => product * dim, 1);
-        if (spec.datatype === 'BYTES')
-          return { name: spec.name, datatype: 'BYTES', shape, data: new Array<string>(elements).fill('') };
-        const datatype = spec.datatype === 'BF16' ? 'FP32' : spec.datatype;
-        return { name: spec.name, datatype, shape, data: new Uint8Array(elements * DATATYPE_BYTES[datatype]) };
-      },
+  /** Like `run`, for a session that runs synchronously. */
+  runNow(slot: number, memory: JobMemory): void {
+    try {
+      const begun_us = now_us();
+      const inputs = this.#gather(memory.ring.slots[slot], memory);
+      const gathered_us = now_us();
+      const results = this.session.run(inputs, this.#wanted);
+      if (results instanceof Promise) throw new TypeError('this backend does not run synchronously');
+      this.#finish(slot, results, memory, begun_us, gathered_us);
+    } catch (error) {
+      writeFailure(slot, error instanceof Error ? error.message : String(error), memory);
+    }
+  }
+
+  /** One run with zeros, every variable dimension but the batch 1: the first caller should not pay for lazy allocation. */
+  async warmup(rows: number): Promise<void> {
+    const inputs = [...this.order.inputs, ...this.order.states.map((state) => state.input)].map((spec) =>
+      zeros(spec, rows),
     );
     await this.session.run([...inputs, ...this.#constants], this.#wanted);
+  }
+
+  #finish(
+    slot: number,
+    results: readonly BackendTensor[],
+    memory: JobMemory,
+    begun_us: number,
+    gathered_us: number,
+  ): void {
+    const ran_us = now_us();
+    this.#scatter(slot, results, memory);
+    const times = memory.ring.times[slot];
+    times[TIME.COMPUTE_INPUT] = gathered_us - begun_us;
+    times[TIME.COMPUTE_INFER] = ran_us - gathered_us;
+    times[TIME.COMPUTE_OUTPUT] = now_us() - ran_us;
+    memory.ring.slots[slot][JOB.STATUS] = STATUS.OK;
   }
 
   #gather(job: Int32Array, memory: JobMemory): BackendTensor[] {
@@ -131,7 +147,7 @@ export class ModelInstance {
     const sizes = results
       .slice(0, count)
       .map((result, index) => outputBytes(result, this.order.outputs[index].datatype === 'BF16'));
-    const area = memory.outputs(
+    const area = memory.area(
       slot,
       sizes.reduce((sum, bytes) => sum + align8(bytes), 0),
     );
@@ -157,6 +173,15 @@ export class ModelInstance {
     for (let input = 0; input < this.order.inputs.length; input++) at += 1 + job[at];
     return at;
   }
+}
+
+function zeros(spec: WorkerTensor, rows: number): BackendTensor {
+  const { name } = spec;
+  const shape = spec.shape.map((dim, axis) => (axis === spec.batch_axis ? rows : Math.abs(dim)));
+  const elements = shape.reduce((product, dim) => product * dim, 1);
+  if (spec.datatype === 'BYTES') return { name, datatype: 'BYTES', shape, data: new Array<string>(elements).fill('') };
+  const datatype = spec.datatype === 'BF16' ? 'FP32' : spec.datatype;
+  return { name, datatype, shape, data: new Uint8Array(elements * DATATYPE_BYTES[datatype]) };
 }
 
 function gatherState(
@@ -234,7 +259,7 @@ function narrowToBf16(data: Uint8Array, area: SlabViews, offset: number): void {
 export function writeFailure(slot: number, message: string, memory: JobMemory): void {
   const job = memory.ring.slots[slot];
   const text = Buffer.from(message.slice(0, 4000));
-  const area = memory.outputs(slot, text.length);
+  const area = memory.area(slot, text.length);
   area.u8.set(text, 0);
   job[JOB.ERROR_BYTES] = text.length;
   job[JOB.STATUS] = STATUS.FAILED;

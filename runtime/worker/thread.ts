@@ -14,6 +14,9 @@ const BACKENDS: Readonly<Record<LoadOrder['platform'], Backend>> = { onnx: onnxB
 /** Native finalizers and messages to the outside need the event loop now and then; sleeping threads turn it anyway. */
 const JOBS_BETWEEN_TURNS = 256;
 
+/** Larger models are not measured for the socket thread: loading them there would hold it up. */
+const INLINE_ARTEFACT_BYTES = 1024 * 1024;
+
 class WorkerThread implements JobMemory {
   readonly ring: JobRing;
   readonly #port: MessagePort;
@@ -38,7 +41,7 @@ class WorkerThread implements JobMemory {
     return views;
   }
 
-  outputs(slot: number, bytes: number): SlabViews {
+  area(slot: number, bytes: number): SlabViews {
     if (bytes > this.#areas[slot].u8.length) {
       const area = outputArea(bytes);
       this.#areas[slot] = area;
@@ -140,10 +143,11 @@ class WorkerThread implements JobMemory {
       const instance = new ModelInstance(order, session);
       const loaded_us = now_us();
       if (order.warmup) await warmUp(instance);
+      const warmup_ms = (now_us() - loaded_us) / 1000;
+      const full_batch_us = await measureFullBatch(instance);
       this.#instances.set(order.handle, instance);
       const load_ms = (loaded_us - begun_us) / 1000;
-      const warmup_ms = (now_us() - loaded_us) / 1000;
-      this.#tell({ type: 'loaded', id, load_ms, warmup_ms, device: session.device });
+      this.#tell({ type: 'loaded', id, load_ms, warmup_ms, full_batch_us, device: session.device });
     } catch (error) {
       this.#tell({ type: 'load-failed', id, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -163,17 +167,33 @@ class WorkerThread implements JobMemory {
 
 /** A model whose free dimensions have a least size may refuse ones; that says nothing about real requests. */
 async function warmUp(instance: ModelInstance): Promise<void> {
-  const guessed = instance.order.inputs.some((input) =>
-    input.shape.some((dim, axis) => dim < 0 && axis !== input.batch_axis),
-  );
   try {
-    await instance.warmup();
+    await instance.warmup(1);
   } catch (error) {
-    if (!guessed) {
-      await instance.session.release();
-      throw error;
-    }
+    if (hasFreeDimensions(instance)) return;
+    await instance.session.release();
+    throw error;
   }
+}
+
+/** How long the largest batch takes; Infinity where that depends on what callers send. The best of three: the first ones allocate. */
+async function measureFullBatch(instance: ModelInstance): Promise<number> {
+  const { order } = instance;
+  if (!order.warmup || hasFreeDimensions(instance) || order.artefact_bytes > INLINE_ARTEFACT_BYTES)
+    return Number.POSITIVE_INFINITY;
+  let best_us = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < 3; run++) {
+    const begun_us = now_us();
+    await instance.warmup(Math.max(order.max_batch, 1));
+    best_us = Math.min(best_us, now_us() - begun_us);
+  }
+  return best_us;
+}
+
+function hasFreeDimensions({ order }: ModelInstance): boolean {
+  return order.inputs.some(
+    (input) => input.datatype === 'BYTES' || input.shape.some((dim, axis) => dim < 0 && axis !== input.batch_axis),
+  );
 }
 
 function turn(): Promise<void> {

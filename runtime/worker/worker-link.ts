@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { TidegateError } from '../../contract/error.js';
 import { SlabViews } from '../codec/slab-views.js';
 import { COUNTER, JOB, JobRing, SLOTS } from './job-ring.js';
+import type { Link } from './link.js';
 import type { FromWorker, LoadOrder, ToWorker, WorkerData } from './messages.js';
 
 export interface WorkerLinkEvents {
@@ -14,8 +15,12 @@ export interface WorkerLinkEvents {
 export interface Loaded {
   readonly load_ms: number;
   readonly warmup_ms: number;
+  /** How long the largest batch takes; Infinity where that depends on what callers send. */
+  readonly full_batch_us: number;
   readonly device: string;
 }
+
+const NOTHING_LOADED: Loaded = { load_ms: 0, warmup_ms: 0, full_batch_us: 0, device: '' };
 
 interface Pending {
   readonly resolve: (loaded: Loaded) => void;
@@ -23,7 +28,8 @@ interface Pending {
 }
 
 /** The socket thread's end of one worker thread: its ring, its orders, its death. */
-export class WorkerLink {
+export class WorkerLink implements Link {
+  readonly inline = false;
   readonly index: number;
   readonly ring = new JobRing();
   readonly outputs: SlabViews[] = Array.from({ length: SLOTS }, () => new SlabViews(new ArrayBuffer(0)));
@@ -181,10 +187,10 @@ export class WorkerLink {
         this.#events.completed();
         return;
       case 'loaded':
-        this.#settle(message.id)?.resolve(message);
+        this.#settle(message.id)?.resolve(loadedFields(message));
         return;
       case 'unloaded':
-        this.#settle(message.id)?.resolve({ load_ms: 0, warmup_ms: 0, device: '' });
+        this.#settle(message.id)?.resolve(NOTHING_LOADED);
         return;
       case 'load-failed':
         this.#settle(message.id)?.reject(new TidegateError('MODEL_LOAD_FAILED', message.reason));
@@ -210,4 +216,8 @@ export class WorkerLink {
       pending.reject(new TidegateError('WORKER_LOST', `a worker thread was lost: ${reason}`));
     this.#pending.clear();
   }
+}
+
+function loadedFields({ load_ms, warmup_ms, full_batch_us, device }: Loaded): Loaded {
+  return { load_ms, warmup_ms, full_batch_us, device };
 }

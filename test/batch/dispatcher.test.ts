@@ -6,86 +6,108 @@ function ints(bytes: Buffer): number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32LE(i * 4));
 }
 
-test('a request comes back with its own sums and differences', async () => {
-  const rig = new Rig();
-  try {
-    await rig.serve(ADD_SUB);
-    const answer = await rig.infer(addSubRequest(100));
-    assert.deepEqual(
-      answer.outputs.map((output) => output.shape),
-      [
-        [1, 16],
-        [1, 16],
-      ],
-    );
-    assert.deepEqual(
-      ints(answer.outputs[0].bytes),
-      Array.from({ length: 16 }, (_, i) => 101 + i),
-    );
-    assert.deepEqual(
-      ints(answer.outputs[1].bytes),
-      Array.from({ length: 16 }, (_, i) => 99 + i),
-    );
-  } finally {
-    await rig.stop();
-  }
-});
-
-test('requests of many callers share batches, and each gets exactly its rows', async () => {
-  const rig = new Rig();
-  try {
-    await rig.serve(ADD_SUB);
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => rig.infer(addSubRequest(i * 1000, 1 + (i % 3)))),
-    );
-    answers.forEach((answer, i) => {
-      const rows = 1 + (i % 3);
-      assert.deepEqual(answer.outputs[0].shape, [rows, 16]);
+for (const [where, inline_us] of [
+  ['on a worker thread', 0],
+  ['on the socket thread', 1_000_000],
+] as const) {
+  test(`${where}: a request comes back with its own sums and differences`, async () => {
+    const rig = new Rig({ inline_us });
+    try {
+      await rig.serve(ADD_SUB);
+      const answer = await rig.infer(addSubRequest(100));
+      assert.deepEqual(
+        answer.outputs.map((output) => output.shape),
+        [
+          [1, 16],
+          [1, 16],
+        ],
+      );
       assert.deepEqual(
         ints(answer.outputs[0].bytes),
-        Array.from({ length: 16 * rows }, (_, k) => i * 1000 + k + 1),
+        Array.from({ length: 16 }, (_, i) => 101 + i),
       );
-    });
-    const { executions } = rig.observer;
-    assert.equal(
-      executions.reduce((sum, run) => sum + run.requests, 0),
-      200,
-    );
-    assert.ok(
-      executions.every((run) => run.rows <= 8),
-      'a batch passed the model’s maximum',
-    );
-    assert.ok(
-      executions.some((run) => run.requests > 1),
-      'no two requests shared a batch',
-    );
-  } finally {
-    await rig.stop();
-  }
-});
+      assert.deepEqual(
+        ints(answer.outputs[1].bytes),
+        Array.from({ length: 16 }, (_, i) => 99 + i),
+      );
+    } finally {
+      await rig.stop();
+    }
+  });
 
-test('strings of several callers share a batch and come back as they were', async () => {
-  const rig = new Rig();
-  try {
-    await rig.serve(IDENTITY_BYTES);
-    const wire = (texts: string[]) =>
-      Buffer.concat(
-        texts.flatMap((text) => {
-          const length = Buffer.alloc(4);
-          length.writeUInt32LE(Buffer.byteLength(text));
-          return [length, Buffer.from(text)];
-        }),
+  test(`${where}: requests of many callers share batches, and each gets exactly its rows`, async () => {
+    const rig = new Rig({ inline_us });
+    try {
+      await rig.serve(ADD_SUB);
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, (_, i) => rig.infer(addSubRequest(i * 1000, 1 + (i % 3)))),
       );
-    const texts = (i: number) => [`caller ${i}`, '', '🦊'.repeat(i)];
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) =>
-        rig.infer(request('identity_bytes', [['INPUT0', 'BYTES', [1, 3], wire(texts(i))]])),
-      ),
-    );
-    answers.forEach((answer, i) => {
-      assert.deepEqual(answer.outputs[0].shape, [1, 3]);
-      assert.equal(answer.outputs[0].bytes.toString('hex'), wire(texts(i)).toString('hex'));
-    });
+      answers.forEach((answer, i) => {
+        const rows = 1 + (i % 3);
+        assert.deepEqual(answer.outputs[0].shape, [rows, 16]);
+        assert.deepEqual(
+          ints(answer.outputs[0].bytes),
+          Array.from({ length: 16 * rows }, (_, k) => i * 1000 + k + 1),
+        );
+      });
+      const { executions } = rig.observer;
+      assert.equal(
+        executions.reduce((sum, run) => sum + run.requests, 0),
+        200,
+      );
+      assert.ok(
+        executions.every((run) => run.rows <= 8),
+        'a batch passed the model’s maximum',
+      );
+      assert.ok(
+        executions.some((run) => run.requests > 1),
+        'no two requests shared a batch',
+      );
+    } finally {
+      await rig.stop();
+    }
+  });
+
+  test(`${where}: strings of several callers share a batch and come back as they were`, async () => {
+    const rig = new Rig({ inline_us });
+    try {
+      await rig.serve(IDENTITY_BYTES);
+      const wire = (texts: string[]) =>
+        Buffer.concat(
+          texts.flatMap((text) => {
+            const length = Buffer.alloc(4);
+            length.writeUInt32LE(Buffer.byteLength(text));
+            return [length, Buffer.from(text)];
+          }),
+        );
+      const texts = (i: number) => [`caller ${i}`, '', '🦊'.repeat(i)];
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) =>
+          rig.infer(request('identity_bytes', [['INPUT0', 'BYTES', [1, 3], wire(texts(i))]])),
+        ),
+      );
+      answers.forEach((answer, i) => {
+        assert.deepEqual(answer.outputs[0].shape, [1, 3]);
+        assert.equal(answer.outputs[0].bytes.toString('hex'), wire(texts(i)).toString('hex'));
+      });
+    } finally {
+      await rig.stop();
+    }
+  });
+}
+
+test('a model whose full batch is quick moves to the socket thread and gives its worker thread back', async () => {
+  const rig = new Rig({ inline_us: 1_000_000 });
+  try {
+    const version = rig.announce(ADD_SUB);
+    const waiting = Array.from({ length: 50 }, (_, i) => rig.infer(addSubRequest(i)));
+    await rig.load(version);
+    assert.equal(rig.host.backlog.get(version.handle)?.links[0]?.inline, true);
+    assert.equal([...rig.host.fleet.links].filter((link) => link.hosted.size > 0).length, 0);
+    for (const [i, answer] of (await Promise.all(waiting)).entries())
+      assert.equal(ints(answer.outputs[0].bytes)[0], i + 1);
+    await rig.host.unload(version.handle);
+    assert.equal(rig.host.backlog.get(version.handle)?.links.length, 0);
   } finally {
     await rig.stop();
   }

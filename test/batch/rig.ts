@@ -80,6 +80,7 @@ export class Rig {
       max_threads?: number;
       spin_us?: number;
       poll_us?: number;
+      inline_us?: number;
       limits?: Partial<Limits>;
     } = {},
   ) {
@@ -90,6 +91,7 @@ export class Rig {
         max_threads: options.max_threads ?? 8,
         spin_us: options.spin_us ?? 0,
         poll_us: options.poll_us ?? 50,
+        inline_us: options.inline_us ?? 0,
         limits,
       },
       this.observer,
