@@ -22,8 +22,6 @@ export async function openNodeSocket(options: SocketOptions): Promise<Socket> {
     noDelay: true,
   });
   server.maxConnections = limits.max_connections;
-  // A client that closed its sending side after a whole request is still answered.
-  Object.assign(server, { httpAllowHalfOpen: true });
   const websockets = websocket === undefined ? undefined : new NodeWebSockets(shared, websocket);
   const socket = new NodeSocket(server, shared, websockets);
   server.on('request', (request, response) => new NodeExchange(shared, request, response).begin(false));

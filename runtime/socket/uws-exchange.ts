@@ -137,6 +137,11 @@ function writePending(): void {
   statusLines[pendingStatus] ??= `${pendingStatus} ${reasonPhrase(pendingStatus)}`;
   response.writeStatus(statusLines[pendingStatus]);
   for (const [name, value] of pendingHeaders) response.writeHeader(name, value);
-  if (pendingHead) response.endWithoutBody(Buffer.byteLength(pendingBody), pendingClose);
-  else response.end(pendingBody, pendingClose);
+  if (!pendingHead) response.end(pendingBody, pendingClose);
+  else if (pendingClose) response.endWithoutBody(Buffer.byteLength(pendingBody), true);
+  else {
+    // Told the length, the library would wait for that many bytes, and hang up at the next request.
+    response.writeHeader('content-length', String(Buffer.byteLength(pendingBody)));
+    response.endWithoutBody();
+  }
 }
