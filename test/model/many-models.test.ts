@@ -4,17 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { put, serve, temporaryFolder, until } from './fixture-folder.js';
 import { MemoryHost } from './memory-host.js';
-
-/** A small generator with a seed (mulberry32), so that a failure can be repeated. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { random } from './seeded-random.js';
 
 const NAME = (index: number) => `m${String(index).padStart(3, '0')}`;
 

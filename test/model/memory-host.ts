@@ -4,7 +4,7 @@ import type { LoadReport, ModelHost, ServedVersion } from '../../runtime/model/s
 
 interface Held {
   readonly version: ServedVersion;
-  phase: 'announced' | 'loading' | 'loaded' | 'unloaded';
+  phase: 'announced' | 'loading' | 'loaded' | 'unloading' | 'unloaded';
   waiting: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void }[];
   running: number;
 }
@@ -68,13 +68,14 @@ export class MemoryHost implements ModelHost {
     if (held.phase !== 'loaded') this.breaches.push(`unload while ${held.phase}`);
     if (held.running > 0) this.breaches.push(`unload of a busy handle ${handle}`);
     this.unloads.push(`${held.version.model}/${held.version.version}`);
+    held.phase = 'unloading';
     await sleep(1);
     held.phase = 'unloaded';
   }
 
   forget(handle: number, reason: Error): void {
     const held = this.#held(handle, 'forget');
-    if (held.phase === 'loaded' || held.phase === 'loading') this.breaches.push(`forget while ${held.phase}`);
+    if (held.phase !== 'announced' && held.phase !== 'unloaded') this.breaches.push(`forget while ${held.phase}`);
     this.held.delete(handle);
     for (const waiter of held.waiting.splice(0)) waiter.reject(reason);
   }
@@ -82,7 +83,7 @@ export class MemoryHost implements ModelHost {
   get used_bytes(): number {
     let used = 0;
     for (const { phase, version } of this.held.values())
-      if (phase === 'loaded' || phase === 'loading') used += version.memory_bytes;
+      if (phase !== 'announced' && phase !== 'unloaded') used += version.memory_bytes;
     return used;
   }
 

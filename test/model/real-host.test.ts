@@ -25,7 +25,7 @@ test('real threads load, evict, reload and free what the repository tells them',
   // ONNX Runtime alone can tell that this one is wrong: it needs its weights.
   await put(folder, 'incomplete', 1, 'external');
   const host = new Host(
-    { workers: 2, max_threads: 2, spin_us: 0, poll_us: 0, limits: DEFAULT_LIMITS },
+    { workers: 2, max_threads: 2, spin_us: 0, poll_us: 0, inline_us: 0, limits: DEFAULT_LIMITS },
     new CountingObserver(),
   );
   const repository = await ModelRepository.start({
@@ -64,7 +64,7 @@ test('reloads and new versions under traffic through real threads fail no reques
   await cp(join(TRITON_MODELS, 'two_versions', '1'), join(folder, 'm', '1'), { recursive: true });
   const limits = DEFAULT_LIMITS;
   const observer = new CountingObserver();
-  const host = new Host({ workers: 2, max_threads: 4, spin_us: 0, poll_us: 0, limits }, observer);
+  const host = new Host({ workers: 2, max_threads: 4, spin_us: 0, poll_us: 0, inline_us: 0, limits }, observer);
   const repository = await ModelRepository.start({
     directory: folder,
     host,

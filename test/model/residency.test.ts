@@ -21,6 +21,11 @@ test('a small one stays when a large one has to go anyway', () => {
   assert.deepEqual(makeRoom(100, 80, residents, 0), { type: 'room', evict: [2] });
 });
 
+test('what is spared of the chosen ones fits together into what is left over', () => {
+  const residents = [resident(1, 5), resident(2, 5), resident(3, 80)];
+  assert.deepEqual(makeRoom(100, 93, residents, 0), { type: 'room', evict: [1, 3] });
+});
+
 test('who is busy or pinned stays, and it is said whether waiting may help', () => {
   assert.deepEqual(makeRoom(100, 50, [resident(1, 80, { busy: true })], 0), { type: 'wait', short_bytes: 30 });
   assert.deepEqual(makeRoom(100, 50, [resident(1, 80, { evictable: false })], 80), { type: 'never', short_bytes: 30 });
