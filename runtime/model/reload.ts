@@ -22,7 +22,7 @@ export async function reload(
   if (found === undefined && read?.found === undefined) {
     throw loadFailed(model.name, 'failed to poll from model repository');
   }
-  Object.assign(model, { found, override: read, epoch: before.epoch + 1, unloaded: false });
+  become(model, { found, override: read, epoch: before.epoch + 1, manifest: before.manifest, unloaded: false });
   model.failures.clear();
   await reconciler.reconcile(model, 'eager');
   const error = outcome(model);
@@ -32,7 +32,7 @@ export async function reload(
   }
   if (!isServed(model)) {
     // Whoever unloaded it meanwhile has the last word.
-    Object.assign(model, before, { unloaded: model.unloaded || before.unloaded });
+    become(model, { ...before, unloaded: model.unloaded || before.unloaded });
     if (model.unloaded) model.apply({ type: 'want', versions: [] });
     if (model.unloaded || model.table.size > 0) model.failures.clear();
     if (read?.found !== undefined) await removeOverrideFiles(read.found);
@@ -44,6 +44,14 @@ type Before = Pick<ServedModel, 'found' | 'override' | 'epoch' | 'manifest' | 'u
 
 function stateOf({ found, override, epoch, manifest, unloaded }: ServedModel): Before {
   return { found, override, epoch, manifest, unloaded };
+}
+
+function become(model: ServedModel, { found, override, epoch, manifest, unloaded }: Before): void {
+  model.found = found;
+  model.override = override;
+  model.epoch = epoch;
+  model.manifest = manifest;
+  model.unloaded = unloaded;
 }
 
 /** Whether anything of this load answers. */
