@@ -15,6 +15,13 @@ export function tooSlow(request_timeout_ms: number): TidegateError {
   );
 }
 
+export function unknownCoding(coding: string): TidegateError {
+  return new TidegateError(
+    'UNSUPPORTED_ENCODING',
+    `Transfer-Encoding '${coding.slice(0, 40)}' is not known: send chunked, or a Content-Length`,
+  );
+}
+
 export function upgradeError(stopping: boolean): TidegateError {
   return stopping
     ? new TidegateError('SHUTTING_DOWN', 'the server is shutting down')

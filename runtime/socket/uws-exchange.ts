@@ -3,7 +3,7 @@ import type { TidegateError } from '../../contract/error.js';
 import { BodyBuffer } from './body-buffer.js';
 import type { BodyTaker, HttpExchange, ReplyHeaders } from './face.js';
 import { DROPPED_BODIES, reasonPhrase } from './options.js';
-import { tooLarge, tooSlow } from './refusal.js';
+import { tooLarge, tooSlow, unknownCoding } from './refusal.js';
 import type { UwsServer } from './uws-server.js';
 
 const NO_BYTES = new Uint8Array(0);
@@ -46,7 +46,12 @@ export class UwsExchange implements HttpExchange {
     const declared = this.header('content-length');
     if (declared !== '') this.#declared = Number(declared);
     const { max_body_bytes } = this.#server.limits;
-    if (this.#declared > max_body_bytes) {
+    const coding = declared === '' ? this.header('transfer-encoding') : '';
+    if (coding !== '' && coding.toLowerCase() !== 'chunked') {
+      // The library takes any coding for chunks.
+      this.#closes = true;
+      this.#refuse(unknownCoding(coding));
+    } else if (this.#declared > max_body_bytes) {
       this.#closes = this.#declared > max_body_bytes * DROPPED_BODIES;
       this.#refuse(tooLarge(max_body_bytes));
     } else {
