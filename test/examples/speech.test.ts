@@ -8,9 +8,9 @@ import {
   frameWithContext,
   SPEECH_SAMPLE_RATE,
 } from '../../examples/speech/frames.js';
-import { sparkline } from '../../examples/speech/sparkline.js';
 import { synthesiseSpeech } from '../../examples/speech/synthetic-voice.js';
 import { readWav, resample } from '../../examples/speech/wav.js';
+import { sparkline } from '../../examples/terminal/sparkline.js';
 import { decideBatching, stateBatchAxis } from '../../runtime/model/batching.js';
 import { checkAgainstSignature } from '../../runtime/model/manifest-check.js';
 import { readManifestFile } from '../../runtime/model/manifest-file.js';
