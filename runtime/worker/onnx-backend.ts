@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Datatype } from '../../contract/datatype.js';
 import { rewriteBf16 } from '../model/bf16-rewrite.js';
 import type { Backend, BackendSession, BackendTensor } from './backend.js';
@@ -40,18 +41,24 @@ function isKnown(text: string): text is OrtDatatype {
 /** ONNX Runtime on the CPU. BF16, which its JavaScript tensors lack, crosses as FP32: the model file is rewritten at load. */
 export const onnxBackend: Backend = {
   async load(order: LoadOrder): Promise<BackendSession> {
+    const needsRewrite = [...order.inputs, ...order.outputs, ...order.states.map((state) => state.input)].some(
+      (tensor) => tensor.datatype === 'BF16',
+    );
     const options = {
       executionProviders: ['cpu'],
       intraOpNumThreads: order.threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
       // Its own threads would spin for work between two runs, on cores that the sockets need.
-      extra: { session: { intra_op: { allow_spinning: order.threads > 1 ? '1' : '0' } } },
+      extra: {
+        session: {
+          intra_op: { allow_spinning: order.threads > 1 ? '1' : '0' },
+          // A rewritten model is loaded from memory, and has no folder of its own to look for its weights in.
+          ...(needsRewrite ? { model_external_initializers_file_folder_path: dirname(order.artefact) } : {}),
+        },
+      },
     };
     const session = newNativeSession();
-    const needsRewrite = [...order.inputs, ...order.outputs, ...order.states.map((state) => state.input)].some(
-      (tensor) => tensor.datatype === 'BF16',
-    );
     if (needsRewrite) {
       const bytes = rewriteBf16(await readFile(order.artefact));
       session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, options);
