@@ -62,7 +62,7 @@ let over = 0;
 
 test('for any course of events: one answer for each message, in order where asked, and the credits of both sides agree', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
       const { client, inference, faults } = rig({ ws_credits: CREDITS, ws_buffered_bytes: 600 });
       const ledger = new Ledger();
       const listen = () => {
