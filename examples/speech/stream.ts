@@ -55,7 +55,12 @@ export async function streamSpeech(
   const ended = new AbortController();
   const drawing = drawUntil(ended.signal, () => screen.show(view(), performance.now()));
   try {
-    await Promise.all(listeners.map((listener) => listen(listener, frames, settings.speed, started_ms, stop)));
+    const listening = listeners.map((listener, i) => {
+      // Microphones do not share a clock: their frames end at any time within a frame of each other.
+      const pace = { speed: settings.speed, started_ms: started_ms + (i / listeners.length) * FRAME_MS };
+      return listen(listener, frames, pace, stop);
+    });
+    await Promise.all(listening);
   } finally {
     ended.abort();
     await drawing;
@@ -64,12 +69,16 @@ export async function streamSpeech(
   return listeners;
 }
 
+interface Pace {
+  readonly speed: number;
+  readonly started_ms: number;
+}
+
 /** A frame is sent when its time has come and, since the order of a stream is the order of its sound, after the one before it. */
 async function listen(
   listener: Listener,
   frames: number,
-  speed: number,
-  started_ms: number,
+  { speed, started_ms }: Pace,
   stop: AbortSignal,
 ): Promise<void> {
   for (let frame = 0; frame < frames && !stop.aborted; frame++) {

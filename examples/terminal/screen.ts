@@ -4,6 +4,7 @@ type Output = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean; readonly 
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
+const DEFAULT_COLUMNS = 100;
 const CLEAR_LINE = '\x1b[2K';
 
 /** What there is to show: a block of lines for a terminal, one line for a file or a pipe. */
@@ -25,7 +26,8 @@ export class Screen {
   }
 
   get columns(): number {
-    return this.#output.columns ?? 100;
+    // A terminal that does not know its width says 0.
+    return this.#output.columns || DEFAULT_COLUMNS;
   }
 
   show(view: View, now_ms: number): void {
