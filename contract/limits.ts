@@ -26,7 +26,9 @@ export const LimitsSchema = z.strictObject({
   /** Budget for models in memory, in bytes; 0: three quarters of the machine. */
   model_memory_bytes: z.int().nonnegative().default(0).describe('budget for models in memory; 0: 3/4 of the machine'),
   model_load_timeout_ms: positive.default(600_000).describe('time for one model version to load and warm'),
-  drain_timeout_ms: positive.default(30_000).describe('time for the requests of a retired version, or of a stopping node, to finish'),
+  drain_timeout_ms: positive
+    .default(30_000)
+    .describe('time for the requests of a retired version, or of a stopping node, to finish'),
   ws_max_streams: positive.default(256).describe('streams on one WebSocket connection'),
   ws_max_message_bytes: positive.default(64 * MIB).describe('largest WebSocket message'),
   ws_credits: positive.default(64).describe('messages in flight that one stream may have'),
