@@ -33,6 +33,8 @@ export interface ConnectionParts {
 }
 
 const CLOSE_GOING_AWAY = 1001;
+/** A client that does not answer the closing handshake must not keep the node from stopping. */
+const CLOSING_MS = 1000;
 
 /**
  * One client. What it can make the server remember is bounded: streams by their limit, messages by credits, answers by the room
@@ -51,6 +53,7 @@ export class Connection implements StreamOutlet {
   #expectedBytes = 0;
   #isOpen = true;
   #isLeaving = false;
+  #closingTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: WebSocketConnection, parts: ConnectionParts) {
     this.#socket = socket;
@@ -109,6 +112,7 @@ export class Connection implements StreamOutlet {
   /** The socket is gone: nothing that is in flight has a reader any more. */
   closed(): void {
     this.#isOpen = false;
+    clearTimeout(this.#closingTimer);
     for (const stream of this.#streams.values()) stream.abandon();
     this.#streams.clear();
     this.#owing.clear();
@@ -282,6 +286,7 @@ export class Connection implements StreamOutlet {
     if (!this.#outbox.isEmpty) return;
     for (const stream of this.#streams.values()) if (stream.in_flight > 0) return;
     this.#isOpen = false;
+    this.#closingTimer = setTimeout(() => this.#socket.terminate(), CLOSING_MS);
     this.#socket.close(CLOSE_GOING_AWAY, 'the node is shutting down');
   }
 }
