@@ -48,7 +48,9 @@ export function demoStatus(root) {
 export async function makeDemo(root, why, say) {
   say(`making the demo models (${why})`);
   const stamp = stampOf(root);
-  const fresh = join(root, `${DEMO}.${process.pid}`);
+  const fresh = join(root, `${DEMO}-unfinished`);
+  // What a set-up that was killed left behind; the lock keeps others out.
+  rmSync(fresh, { recursive: true, force: true });
   const script = join(root, 'dist', ENTRY.replace(/\.ts$/, '.js'));
   const quiet = process.env.CI !== undefined && process.env.CI !== '' && process.env.CI !== 'false';
   try {

@@ -81,7 +81,7 @@ function remedyOf(output) {
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|network/i.test(output)) {
     return 'the package registry could not be reached: check the network, the proxy and npm config get registry (npm ping tests it)';
   }
-  if (/ENOSPC/.test(output)) return 'free some disk space (about 500 MB are needed), then run the same command again';
+  if (/ENOSPC/.test(output)) return 'free some disk space (about 1 GB is needed), then run the same command again';
   if (/EACCES|EPERM/.test(output))
     return 'make the checkout and the npm cache writable for this user, then run the same command again';
   if (/could not be started/.test(output)) return 'install npm (it comes with Node), then run the same command again';

@@ -36,7 +36,7 @@ export function whatWentWrong(thrown) {
 /** @param {unknown} thrown */
 function remedyOfSystem(thrown) {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : '';
-  if (code === 'ENOSPC') return 'free some disk space (about 500 MB are needed), then run the same command again';
+  if (code === 'ENOSPC') return 'free some disk space (about 1 GB is needed), then run the same command again';
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return 'make the checkout and the data directory (TIDEGATE_DATA_DIR) writable for this user, then run the same command again';
   }

@@ -6,6 +6,8 @@ const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 const DEFAULT_COLUMNS = 100;
 const CLEAR_LINE = '\x1b[2K';
+/** What an earlier, taller block left below this one. */
+const CLEAR_BELOW = '\x1b[0J';
 
 /** What there is to show: a block of lines for a terminal, one line for a file or a pipe. */
 export interface View {
@@ -40,7 +42,7 @@ export class Screen {
     const up = this.#shown > 0 ? `\x1b[${this.#shown}A` : HIDE_CURSOR;
     // A line that wrapped would make the block taller than what is counted here.
     const lines = view.block.map((line) => `${CLEAR_LINE}${[...line].slice(0, this.columns - 1).join('')}\n`);
-    this.#output.write(`${up}${lines.join('')}`);
+    this.#output.write(`${up}${lines.join('')}${CLEAR_BELOW}`);
     this.#shown = view.block.length;
   }
 
