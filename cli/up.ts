@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { modelMetadata } from '../runtime/model/model-config.js';
+import type { ModelCatalog } from '../runtime/model/served-version.js';
+import type { Config } from '../std/config.js';
+import { curlLine } from './sample-request.js';
+import { type ServedNode, serve } from './serve.js';
+import { table } from './table.js';
+
+/** What is shown first, where it is served. */
+const FAVOURITES = ['flights', 'iris'];
+
+/** `npm start`: a node on the demo models, and what to try next. */
+export async function up(config: Config): Promise<void> {
+  const served = await serve(config);
+  await served.node.settled();
+  console.log(welcome(served));
+}
+
+/** Where the demo models lie that set-up makes. */
+export function demoModels(data_dir: string): string {
+  return join(data_dir, 'models');
+}
+
+function welcome({ node, url }: ServedNode): string {
+  const { catalog } = node;
+  const rows = catalog
+    .index()
+    .map((entry) => [entry.name, entry.version, entry.state, shapesOf(catalog, entry.name), entry.reason]);
+  const lines = ['', table(['MODEL', 'VERSION', 'STATE', 'INPUTS', ''], rows), ''];
+  const first = favourite(catalog);
+  if (first !== undefined) {
+    const version = catalog.describe(first, '');
+    lines.push('Try:', `  ${curlLine(url, first, modelMetadata(version, [version.version]).inputs)}`, '');
+  }
+  lines.push(
+    `Open:       ${url}/v2`,
+    `Metrics:    ${url}/metrics`,
+    `WebSocket:  ${url.replace('http', 'ws')}/v2/ws  (docs/websocket.md)`,
+    'Replay:     node dist/examples/flights/replay.js',
+    'Stop:       Ctrl-C',
+    '',
+  );
+  return lines.join('\n');
+}
+
+function shapesOf(catalog: ModelCatalog, model: string): string {
+  if (!catalog.ready(model, '')) return '';
+  const version = catalog.describe(model, '');
+  const { inputs } = modelMetadata(version, []);
+  return inputs.map((input) => `${input.name} ${input.datatype}[${input.shape.join(',')}]`).join(', ');
+}
+
+/** A model that one request can be sent to: sequences need more than that. */
+function favourite(catalog: ModelCatalog): string | undefined {
+  const single = catalog
+    .models()
+    .filter((name) => catalog.ready(name, '') && catalog.describe(name, '').manifest.state.length === 0);
+  return FAVOURITES.find((name) => single.includes(name)) ?? single[0];
+}
