@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { modelMetadata } from '../runtime/model/model-config.js';
 import type { ModelCatalog } from '../runtime/model/served-version.js';
 import type { Config } from '../std/config.js';
@@ -16,9 +18,10 @@ export async function up(config: Config): Promise<void> {
   console.log(welcome(served));
 }
 
-/** Where the demo models lie that set-up makes. */
+/** The demo models: where set-up places them in a checkout, else those that travel with the package. */
 export function demoModels(data_dir: string): string {
-  return join(data_dir, 'models');
+  const placed = join(data_dir, 'models');
+  return existsSync(placed) ? placed : fileURLToPath(new URL('../demo/models', import.meta.url));
 }
 
 function welcome({ node, url }: ServedNode): string {
