@@ -1,4 +1,4 @@
-// Runs the whole suite: `npm test`, or after a build `node test/run.mjs [--only AREA]… [--slow] [--no-lint] [--dist DIR]`.
+// Runs the whole suite: `npm test`, or after a build `node test/run.mjs [--only AREA]… [--skip AREA]… [--slow] [--no-lint] [--dist DIR]`.
 // Plain JavaScript, so that it runs before anything is compiled. The type check is the build itself, which `pretest` has done.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -45,16 +45,17 @@ function testsBelow(/** @type {string} */ folder) {
  * What takes longest starts first, so that no processor is idle at the end.
  *
  * @param {string} dist
- * @param {{ only: readonly string[], slow: boolean }} wanted
+ * @param {{ only: readonly string[], skip: readonly string[], slow: boolean }} wanted
  */
-function chosenTests(dist, { only, slow }) {
+function chosenTests(dist, { only, skip, slow }) {
   const root = join(dist, 'test');
   const names = testsBelow(root).map((path) => relative(root, path).replaceAll('\\', '/'));
   const suited = names.filter((name) => name.startsWith(`${SLOW}/`) === slow);
   const chosen = only.length === 0 ? suited : names.filter((name) => only.some((area) => isIn(name, area)));
+  const kept = chosen.filter((name) => !skip.some((area) => isIn(name, area)));
   const weight = (/** @type {string} */ name) =>
     Number(name.startsWith('python/')) * 2 + Number(name.startsWith('integration/'));
-  return chosen.sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1)).map((name) => join(root, name));
+  return kept.sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1)).map((name) => join(root, name));
 }
 
 /** `codec`, `integration/swap` or `tidy`: a folder, or the beginning of a file's name. */
@@ -92,6 +93,7 @@ function readArguments() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', multiple: true, default: [] },
+      skip: { type: 'string', multiple: true, default: [] },
       slow: { type: 'boolean', default: false },
       lint: { type: 'boolean', default: true },
       'no-lint': { type: 'boolean', default: false },
