@@ -1,4 +1,3 @@
-import type { StreamOrder } from '../contract/ws-message.js';
 import { AnswerQueue, type StreamAnswer } from './answer-queue.js';
 import { cancelled, invalidArgument, TidegateClientError } from './error.js';
 import { Gate } from './gate.js';
@@ -10,23 +9,9 @@ import {
   type InferResult,
   type Inputs,
   type JsonObject,
-  type MessageOptions,
 } from './message.js';
+import type { StreamMessageOptions, StreamOptions } from './stream-options.js';
 import type { TensorSpec } from './tensor.js';
-
-export interface StreamOptions extends Pick<MessageOptions, 'timeout_us' | 'priority'> {
-  /** Version number or label; default: what the model serves by default, message by message. */
-  readonly version?: number | string;
-  /** `ordered` (default): answers come in the order of their messages; `ready`: each as soon as it is there. */
-  readonly order?: StreamOrder;
-}
-
-export interface StreamMessageOptions extends Omit<MessageOptions, 'id'> {
-  /** Drops the message if it has not run yet, and rejects with CANCELLED. */
-  readonly signal?: AbortSignal;
-  /** Stateful models: forget what came before this message. */
-  readonly restart?: boolean;
-}
 
 /** What a stream asks of its connection. */
 export interface StreamLink {

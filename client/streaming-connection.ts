@@ -1,8 +1,9 @@
-import { WS_PATH, WS_SUBPROTOCOL } from '../contract/ws-message.js';
+import { WS_PATH, WS_SUBPROTOCOL } from '../contract/ws-address.js';
 import { backoff_ms, DEFAULT_RECONNECT, type ReconnectOptions } from './backoff.js';
 import { badAnswer, TidegateClientError } from './error.js';
 import { type JsonObject, parseObject } from './message.js';
-import { ScoringStream, type StreamLink, type StreamOptions } from './scoring-stream.js';
+import { ScoringStream, type StreamLink } from './scoring-stream.js';
+import type { StreamOptions } from './stream-options.js';
 import { findWebSocket, type WebSocketConstructor, type WebSocketLike } from './web-socket.js';
 
 export type ConnectionState = 'open' | 'reconnecting' | 'closed';

@@ -8,9 +8,6 @@ import { ERROR_KINDS, type ErrorCode } from './error.js';
  * as over HTTP. What servers send may grow members and types, which clients skip.
  */
 
-export const WS_SUBPROTOCOL = 'tidegate.v1';
-export const WS_PATH = '/v2/ws';
-
 /** Longest `id` of a message, in characters: ids are kept while their messages are in flight. */
 export const WS_MAX_ID_LENGTH = 256;
 export const WS_MAX_STREAM = 0xffff_ffff;

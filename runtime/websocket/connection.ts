@@ -1,16 +1,11 @@
 import { asTidegateError, TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
-import {
-  type ClosedMessage,
-  type ControlMessage,
-  ControlMessageSchema,
-  type OpenMessage,
-} from '../../contract/ws-message.js';
+import type { ClosedMessage, OpenMessage } from '../../contract/ws-message.js';
 import { now_us } from '../../std/clock.js';
 import type { Inference } from '../admission/inference.js';
-import { parseJson } from '../codec/json-document.js';
 import type { ModelCatalog } from '../model/served-version.js';
 import type { WebSocketConnection } from '../socket/face.js';
+import { readControl } from './control.js';
 import { controlFrame, Envelope, errorFrame, type Frame, type MessageBytes, messageBytes } from './frame.js';
 import { Outbox } from './outbox.js';
 import { callerSignature, initialCredits, onTheWire, replyRoom, rowReplyBytes } from './reply-size.js';
@@ -179,7 +174,7 @@ export class Connection implements StreamOutlet {
   }
 
   #control(message: MessageBytes, envelope: Envelope): void {
-    const control = readControl(message, envelope, this.limits.max_json_depth);
+    const control = readControl(message, envelope.type, this.limits.max_json_depth);
     switch (control.type) {
       case 'open':
         this.#open(control);
@@ -293,32 +288,4 @@ export class Connection implements StreamOutlet {
 
 function notOpen(stream: number): TidegateError {
   return new TidegateError('PROTOCOL_VIOLATION', `stream ${stream} is not open: send an 'open' message first`);
-}
-
-const CLIENT_TYPES = ['open', 'infer', 'cancel', 'close', 'ping'];
-
-function readControl(message: MessageBytes, envelope: Envelope, maxDepth: number): ControlMessage {
-  const { bytes, json_bytes } = message;
-  const json = parseJson(bytes.subarray(0, json_bytes), maxDepth);
-  if (envelope.type === 'infer') {
-    throw new TidegateError('PROTOCOL_VIOLATION', "an 'infer' message needs the number of its 'stream'");
-  }
-  if (!CLIENT_TYPES.includes(envelope.type)) {
-    const got = envelope.type === '' ? 'none' : `'${envelope.type.slice(0, 40)}'`;
-    throw new TidegateError(
-      'PROTOCOL_VIOLATION',
-      `'type' must be one of ${CLIENT_TYPES.map((type) => `'${type}'`).join(', ')}, got ${got}`,
-    );
-  }
-  if (bytes.length !== json_bytes) {
-    throw new TidegateError(
-      'INVALID_BINARY',
-      `${bytes.length - json_bytes} bytes follow a message that has no tensors`,
-    );
-  }
-  const parsed = ControlMessageSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const where = issue.path.length > 0 ? ` at '${issue.path.join('.')}'` : '';
-  throw new TidegateError('PROTOCOL_VIOLATION', `message '${envelope.type}' is wrong${where}: ${issue.message}`);
 }

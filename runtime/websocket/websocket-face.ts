@@ -1,5 +1,5 @@
 import type { Limits } from '../../contract/limits.js';
-import { WS_PATH, WS_SUBPROTOCOL } from '../../contract/ws-message.js';
+import { WS_PATH, WS_SUBPROTOCOL } from '../../contract/ws-address.js';
 import type { Inference } from '../admission/inference.js';
 import type { ModelCatalog } from '../model/served-version.js';
 import type { WebSocketConnection, WebSocketFace } from '../socket/face.js';

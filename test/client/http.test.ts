@@ -3,10 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { TidegateClient, TidegateClientError } from '../../client/index.js';
+import { uwsMissing } from '../harness/uws.js';
 import { SOCKET_KINDS, serve } from './server.js';
 
 for (const kind of SOCKET_KINDS) {
-  test(`${kind}: a typed array in, a typed array out`, async (t) => {
+  const skip = kind === 'uws' && uwsMissing;
+
+  test(`${kind}: a typed array in, a typed array out`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     const client = new TidegateClient(server.url);
@@ -19,7 +22,7 @@ for (const kind of SOCKET_KINDS) {
     assert.deepEqual(y.data, Float32Array.of(1, 2.5, -3, 4));
   });
 
-  test(`${kind}: plain numbers, bigints and strings become what the model takes`, async (t) => {
+  test(`${kind}: plain numbers, bigints and strings become what the model takes`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     const client = new TidegateClient(server.url);
@@ -33,7 +36,7 @@ for (const kind of SOCKET_KINDS) {
     assert.deepEqual(bytes.outputs['y'].raw, Uint8Array.of(1, 0, 0, 0, 0xff));
   });
 
-  test(`${kind}: classes, deadline and priority reach the server`, async (t) => {
+  test(`${kind}: classes, deadline and priority reach the server`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     const client = new TidegateClient(server.url);
@@ -44,7 +47,7 @@ for (const kind of SOCKET_KINDS) {
     assert.equal(server.inference.requests[0].priority, 3);
   });
 
-  test(`${kind}: metadata and health`, async (t) => {
+  test(`${kind}: metadata and health`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     const client = new TidegateClient(`${server.url}/`);
@@ -56,7 +59,7 @@ for (const kind of SOCKET_KINDS) {
     assert.equal(await client.ready(), false);
   });
 
-  test(`${kind}: what the server refuses is an error with its code`, async (t) => {
+  test(`${kind}: what the server refuses is an error with its code`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     const client = new TidegateClient(server.url);
@@ -65,7 +68,7 @@ for (const kind of SOCKET_KINDS) {
     await assert.rejects(client.infer('echo', { other: x }), { code: 'INVALID_TENSOR_NAME', status: 400 });
   });
 
-  test(`${kind}: a signal cancels the request on the server, too`, async (t) => {
+  test(`${kind}: a signal cancels the request on the server, too`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
     server.inference.automatic = false;

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isMap, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { WS_MESSAGES, WS_PATH } from '../../contract/ws-message.js';
+import { WS_PATH } from '../../contract/ws-address.js';
+import { WS_MESSAGES } from '../../contract/ws-message.js';
 
 /** Run this test with UPDATE_ASYNCAPI=1 to write the schemas into the document after a change of contract/ws-message.ts. */
 const FILE = fileURLToPath(new URL('../../../docs/asyncapi.yaml', import.meta.url));

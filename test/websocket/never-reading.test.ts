@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { TidegateClient } from '../../client/index.js';
 import { SOCKET_KINDS, serve } from '../client/server.js';
+import { uwsMissing } from '../harness/uws.js';
 import { infer, messageOf } from './rig.js';
 
 const MARK = 64 * 1024;
@@ -22,7 +23,9 @@ async function turns(count: number): Promise<void> {
 }
 
 for (const kind of SOCKET_KINDS) {
-  test(`${kind}: a client that stops reading costs bounded memory and hinders nobody`, async (t) => {
+  const skip = kind === 'uws' && uwsMissing;
+
+  test(`${kind}: a client that stops reading costs bounded memory and hinders nobody`, { skip }, async (t) => {
     const server = await serve(kind, { ws_buffered_bytes: MARK, ws_credits: 8 });
     t.after(server.stop);
     server.inference.grow = ROWS;

@@ -1,15 +1,19 @@
+import assert from 'node:assert/strict';
 import type { Datatype } from '../../contract/datatype.js';
 import { TidegateError } from '../../contract/error.js';
 import type { InferReply, InferRequest, OutputTensor } from '../../contract/inference.js';
 import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import { ManifestSchema } from '../../contract/manifest.js';
-import type { ServerMessage } from '../../contract/ws-message.js';
+import { type ServerMessage, ServerMessageSchema } from '../../contract/ws-message.js';
 import type { Inference, Ticket, Waiter } from '../../runtime/admission/inference.js';
 import { SlabViews } from '../../runtime/codec/slab-views.js';
 import { decodeTensor, tensorByteLength } from '../../runtime/codec/tensor-decode.js';
 import type { ModelCatalog, ServedVersion } from '../../runtime/model/served-version.js';
 import type { WebSocketConnection } from '../../runtime/socket/face.js';
 import { createWebSocketFace, type StreamingFace } from '../../runtime/websocket/websocket-face.js';
+import { messageOf } from './frames.js';
+
+export { binaryFrame, infer, messageOf } from './frames.js';
 
 type TensorOf = readonly [name: string, datatype: Datatype, shape: number[]];
 
@@ -248,28 +252,6 @@ export class Recorder implements WebSocketConnection {
   }
 }
 
-export function messageOf(frame: string | Uint8Array): ServerMessage {
-  if (typeof frame === 'string') return JSON.parse(frame);
-  const bytes = Buffer.from(frame);
-  return JSON.parse(bytes.toString('utf8', 4, 4 + bytes.readUInt32LE(0)));
-}
-
-export function binaryFrame(json: unknown, ...tensors: Uint8Array[]): Uint8Array {
-  const text = Buffer.from(JSON.stringify(json));
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(text.length);
-  return Buffer.concat([length, text, ...tensors]);
-}
-
-export function infer(stream: number, id: string, x: readonly number[] = [1, 2]): Record<string, unknown> {
-  return {
-    type: 'infer',
-    stream,
-    id,
-    inputs: [{ name: 'x', datatype: 'FP32', shape: [x.length / 2, 2], data: x }],
-  };
-}
-
 export interface Rig {
   readonly face: StreamingFace;
   readonly inference: EchoInference;
@@ -284,4 +266,22 @@ export function rig(limits: Partial<Limits> = {}): Rig {
   const log = { debug() {}, warn() {}, error: (fields: unknown) => faults.push(fields) };
   const face = createWebSocketFace({ catalog, inference, limits: { ...DEFAULT_LIMITS, ...limits }, log });
   return { face, inference, client: new Recorder(face), faults };
+}
+
+/** Opens stream 1 on `echo`, or what the message says; the server's answer. */
+export function open(client: Recorder, message: Record<string, unknown> = {}): ServerMessage {
+  client.say({ type: 'open', stream: 1, model: 'echo', ...message });
+  const [answer] = client.heard();
+  ServerMessageSchema.parse(answer);
+  return answer;
+}
+
+/** The one error that was sent since the last look. */
+export function refusal(client: Recorder): Extract<ServerMessage, { type: 'error' }> {
+  const heard = client.heard();
+  assert.equal(heard.length, 1, JSON.stringify(heard));
+  const [error] = heard;
+  assert.equal(error.type, 'error');
+  ServerMessageSchema.parse(error);
+  return error as Extract<ServerMessage, { type: 'error' }>;
 }
