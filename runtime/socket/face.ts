@@ -71,7 +71,7 @@ export interface WebSocketFace {
 }
 
 export interface Socket {
-  readonly kind: 'uWebSockets.js' | 'node:http';
+  readonly kind: 'uWebSockets.js' | 'node:net' | 'node:http';
   /** The port that it listens on (given by the system when 0 was asked for). */
   readonly port: number;
   readonly open_connections: number;

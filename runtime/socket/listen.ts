@@ -2,12 +2,13 @@ import { TidegateError } from '../../contract/error.js';
 import type { Socket } from './face.js';
 import { openNodeSocket } from './node-socket.js';
 import type { SocketOptions } from './options.js';
+import { openTcpSocket } from './tcp-socket.js';
 import { loadUws, type UwsModule } from './uws-module.js';
 import { openUwsSocket } from './uws-socket.js';
 
 export interface ListenOptions extends SocketOptions {
   /** `auto`: uWebSockets.js where it loads, else node:http. */
-  readonly prefer: 'auto' | 'uws' | 'node';
+  readonly prefer: 'auto' | 'uws' | 'net' | 'node';
   /** Called with the reason when `auto` falls back to node:http. */
   readonly onFallback: (reason: string) => void;
 }
@@ -15,6 +16,7 @@ export interface ListenOptions extends SocketOptions {
 /** Listens. Rejects with INVALID_CONFIG when the port is taken, or when the socket that was asked for does not load. */
 export async function listen(options: ListenOptions): Promise<Socket> {
   if (options.prefer === 'node') return openNodeSocket(options);
+  if (options.prefer === 'net') return openTcpSocket(options);
   let uws: UwsModule;
   try {
     uws = await loadUws(options.limits.max_header_bytes);

@@ -23,7 +23,7 @@ for (const name of SOCKETS) {
 
     it('says which one serves', async () => {
       const socket = await openSocket(name, new EchoFace());
-      assert.equal(socket.kind, name === 'uws' ? 'uWebSockets.js' : 'node:http');
+      assert.equal(socket.kind, { uws: 'uWebSockets.js', net: 'node:net', node: 'node:http' }[name]);
       assert.ok(socket.port > 0);
     });
   });

@@ -4,12 +4,12 @@ import type { HttpExchange, HttpFace, Socket, WebSocketFace } from '../../runtim
 import { listen } from '../../runtime/socket/listen.js';
 import { loadUws } from '../../runtime/socket/uws-module.js';
 
-export const SOCKETS = ['uws', 'node'] as const;
+export const SOCKETS = ['uws', 'net', 'node'] as const;
 export type SocketName = (typeof SOCKETS)[number];
 
 /** Why uWebSockets.js does not load here, for `skip`; false where it does. */
 export async function missing(name: SocketName): Promise<string | false> {
-  if (name === 'node') return false;
+  if (name !== 'uws') return false;
   return loadUws(DEFAULT_LIMITS.max_header_bytes).then(
     () => false,
     (error: unknown) => `uWebSockets.js does not load: ${error}`,
