@@ -71,7 +71,9 @@ export class StreamingConnection implements StreamLink {
   /** Closes all streams after their answers in flight, then the connection. */
   async close(): Promise<void> {
     if (this.#end !== undefined) return;
-    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    // Between two connections nothing is in flight, and nobody would answer a farewell.
+    if (this.#isOpen) await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    if (this.#end !== undefined) return;
     this.#finish(new TidegateClientError('CLOSED', 'the connection was closed'));
   }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import {
   type ConnectionState,
+  type ConnectOptions,
   type ScoringStream,
   type StreamAnswer,
   StreamingConnection,
@@ -19,8 +20,15 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-function connectTo(server: Server, states: ConnectionState[] = []): Promise<StreamingConnection> {
-  return new TidegateClient(server.url).connect({ reconnect: FAST, onState: (state) => states.push(state) });
+/** A connection that ends with its test, failed or not: it would reconnect for ever. */
+async function connectTo(
+  t: TestContext,
+  server: Server,
+  options: ConnectOptions = { reconnect: FAST },
+): Promise<StreamingConnection> {
+  const connection = await new TidegateClient(server.url).connect(options);
+  t.after(() => connection.close());
+  return connection;
 }
 
 /** A WebSocket that connects to wherever `target` stands now, as a name does behind which servers change. */
@@ -44,7 +52,7 @@ for (const kind of SOCKET_KINDS) {
   }, async (t) => {
     const server = await serve(kind, { ws_credits: 4 });
     t.after(server.stop);
-    const connection = await connectTo(server);
+    const connection = await connectTo(t, server);
     const streams = await Promise.all([1, 2, 3].map(() => connection.openStream('echo', { order: 'ready' })));
     const calls = streams.flatMap((stream, s) =>
       [...Array(50).keys()].map(async (i) => {
@@ -64,7 +72,7 @@ for (const kind of SOCKET_KINDS) {
   test(`${kind}: send and iterate, in order, no further ahead than the window`, { skip }, async (t) => {
     const server = await serve(kind, { ws_credits: 3 });
     t.after(server.stop);
-    const connection = await connectTo(server);
+    const connection = await connectTo(t, server);
     const stream = await connection.openStream('echo');
     let sent = 0;
     const sending = (async () => {
@@ -88,7 +96,7 @@ for (const kind of SOCKET_KINDS) {
   test(`${kind}: a stateful stream adds up, restarts when told, and its state goes with it`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
-    const connection = await connectTo(server);
+    const connection = await connectTo(t, server);
     const stream = await connection.openStream('counter', { version: 'stable' });
     assert.equal(stream.stateful, true);
     assert.deepEqual(await sumOf(stream, [1, 2]), Float32Array.of(1, 2));
@@ -104,7 +112,7 @@ for (const kind of SOCKET_KINDS) {
   test(`${kind}: an error answers one message and leaves the stream`, { skip }, async (t) => {
     const server = await serve(kind);
     t.after(server.stop);
-    const connection = await connectTo(server);
+    const connection = await connectTo(t, server);
     await assert.rejects(connection.openStream('nobody'), { code: 'MODEL_NOT_FOUND' });
     const stream = await connection.openStream('echo');
     server.inference.refusal = new TidegateError('QUEUE_FULL', 'Exceeds maximum queue size', { retry_after_ms: 40 });
@@ -118,7 +126,7 @@ for (const kind of SOCKET_KINDS) {
     const server = await serve(kind, { ws_credits: 1 });
     t.after(server.stop);
     server.inference.automatic = false;
-    const connection = await connectTo(server);
+    const connection = await connectTo(t, server);
     const stream = await connection.openStream('echo');
     const first = new AbortController();
     const second = new AbortController();
@@ -141,7 +149,7 @@ for (const kind of SOCKET_KINDS) {
     const server = await serve(kind, { ws_credits: 1 });
     t.after(server.stop);
     const states: ConnectionState[] = [];
-    const connection = await connectTo(server, states);
+    const connection = await connectTo(t, server, { reconnect: FAST, onState: (state) => states.push(state) });
     const plain = await connection.openStream('echo');
     const stateful = await connection.openStream('counter');
     await sumOf(stateful, [1, 1]);
@@ -171,7 +179,7 @@ for (const kind of SOCKET_KINDS) {
     t.after(server.stop);
     t.after(successor.stop);
     const target = { url: server.url };
-    const connection = await StreamingConnection.open(server.url, { reconnect: FAST, WebSocket: redirected(target) });
+    const connection = await connectTo(t, server, { reconnect: FAST, WebSocket: redirected(target) });
     const stream = await connection.openStream('echo');
     server.inference.automatic = false;
     const calls = [1, 2, 3, 4].map((i) => stream.infer({ x: [i, i] }));
@@ -196,7 +204,7 @@ for (const kind of SOCKET_KINDS) {
     const server = await serve(kind);
     t.after(server.stop);
     const states: ConnectionState[] = [];
-    const connection = await StreamingConnection.open(server.url, {
+    const connection = await connectTo(t, server, {
       reconnect: { ...FAST, attempts: 2 },
       onState: (state) => states.push(state),
     });

@@ -52,6 +52,7 @@ for (const kind of SOCKET_KINDS) {
 
     server.inference.grow = 1;
     const other = await new TidegateClient(server.url).connect();
+    t.after(() => other.close());
     const stream = await other.openStream('echo');
     assert.deepEqual((await stream.infer({ x: [1, 2] })).outputs['y'].data, Float32Array.of(1, 2));
     await other.close();

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { TidegateClient } from '../../client/index.js';
+import { type StreamingConnection, TidegateClient } from '../../client/index.js';
 import { SOCKETS, startRuntime } from '../harness/runtime.js';
 import { uwsMissing } from '../harness/uws.js';
+
+async function connectTo(t: TestContext, url: string): Promise<StreamingConnection> {
+  const connection = await new TidegateClient(url).connect({ reconnect: false });
+  t.after(() => connection.close());
+  return connection;
+}
 
 const MODELS = fileURLToPath(new URL('../../../test/fixtures/serving', import.meta.url));
 
@@ -13,7 +19,7 @@ for (const socket of SOCKETS) {
 
   test(`${socket}: a hundred stateful streams at once keep their sums apart`, { skip }, async (t) => {
     const { url } = await startRuntime(t, MODELS, { socket });
-    const connection = await new TidegateClient(url).connect();
+    const connection = await connectTo(t, url);
     const sums = await Promise.all(
       [...Array(100).keys()].map(async (s) => {
         const stream = await connection.openStream('accumulator');
@@ -34,7 +40,7 @@ for (const socket of SOCKETS) {
 
   test(`${socket}: versions, strings and half precision over one connection`, { skip }, async (t) => {
     const { url } = await startRuntime(t, MODELS, { socket });
-    const connection = await new TidegateClient(url).connect();
+    const connection = await connectTo(t, url);
     const scale = await connection.openStream('scale', { version: 2 });
     const { version, outputs } = await scale.infer({ x: [1, 2, 3, 4] });
     assert.equal(version, '2');
@@ -51,7 +57,7 @@ for (const socket of SOCKETS) {
 
   test(`${socket}: expired and cancelled messages are answered, and the stream goes on`, { skip }, async (t) => {
     const { url } = await startRuntime(t, MODELS, { socket });
-    const connection = await new TidegateClient(url).connect();
+    const connection = await connectTo(t, url);
     const stream = await connection.openStream('slow');
     const busy = stream.infer({ x: [400] });
     const abort = new AbortController();
@@ -68,7 +74,7 @@ for (const socket of SOCKETS) {
 
   test(`${socket}: a node that stops answers what is in flight on its streams`, { skip }, async (t) => {
     const { url, node } = await startRuntime(t, MODELS, { socket });
-    const connection = await new TidegateClient(url).connect({ reconnect: false });
+    const connection = await connectTo(t, url);
     const stream = await connection.openStream('slow');
     const flying = [200, 1, 1].map((x) => stream.infer({ x: [x] }));
     await stream.ready;
