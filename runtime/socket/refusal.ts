@@ -15,10 +15,10 @@ export function tooSlow(request_timeout_ms: number): TidegateError {
   );
 }
 
-export function unknownCoding(coding: string): TidegateError {
+export function unknownCoding(): TidegateError {
   return new TidegateError(
     'UNSUPPORTED_ENCODING',
-    `Transfer-Encoding '${coding.slice(0, 40)}' is not known: send chunked, or a Content-Length`,
+    'the only Transfer-Encoding that is known is chunked: send that, or a Content-Length',
   );
 }
 

@@ -89,7 +89,10 @@ export class TcpConnection {
     } else if (this.#current !== undefined || this.#rest.length > 0 || this.#dropping > 0) {
       if (age_ms > limits.request_timeout_ms && !this.#socket.isPaused())
         this.#refuse(tooSlow(limits.request_timeout_ms));
-    } else if (this.#queue.length === 0 && (this.stopping || age_ms > limits.keep_alive_ms)) {
+    } else if (this.#queue.length > 0 || this.#socket.writableLength > 0) {
+      // Not idle: something is owed, or on its way.
+      return;
+    } else if (this.stopping || age_ms > limits.keep_alive_ms) {
       this.#socket.destroy();
     }
   }
@@ -294,7 +297,7 @@ export class TcpConnection {
   }
 
   #fault(fault: HeadFault): void {
-    if (fault === 'coding') this.#refuse(unknownCoding('of this request'));
+    if (fault === 'coding') this.#refuse(unknownCoding());
     else this.#refuse(clientError('', this.#server.limits));
   }
 

@@ -50,7 +50,7 @@ export class UwsExchange implements HttpExchange {
     if (coding !== '' && coding.toLowerCase() !== 'chunked') {
       // The library takes any coding for chunks.
       this.#closes = true;
-      this.#refuse(unknownCoding(coding));
+      this.#refuse(unknownCoding());
     } else if (this.#declared > max_body_bytes) {
       this.#closes = this.#declared > max_body_bytes * DROPPED_BODIES;
       this.#refuse(tooLarge(max_body_bytes));
