@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import { type NodeLog, type NodeOptions, type RunningNode, startNode } from '../../runtime/node.js';
+import { until } from './ask.js';
 import type { Cleanup } from './checkout.js';
 
 export type SocketKind = 'uws' | 'node';
@@ -51,4 +52,9 @@ export async function startRuntime(t: Cleanup, models: string, options: RuntimeO
   await node.settled();
   const { port } = node.address;
   return { node, port, url: `http://127.0.0.1:${port}` };
+}
+
+/** Waits until a worker thread has a batch. */
+export async function untilRunning({ node }: TestRuntime): Promise<void> {
+  await until('a thread runs a batch', () => [...node.host.fleet.links].some((link) => link.running > 0));
 }
