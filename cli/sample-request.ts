@@ -3,6 +3,11 @@ import type { TensorMetadata } from '../runtime/model/model-config.js';
 /** Realistic rows for the models of examples/, by model and input. */
 const KNOWN_ROWS: Readonly<Record<string, readonly number[]>> = {
   iris: [5.1, 3.5, 1.4, 0.2],
+  // Dallas to Richmond, Friday 15 June 2001, 14:23; it came 7 minutes late. The names: examples/flights/features.ts.
+  flights: [
+    -0.584, -0.812, 0.948, 0.317, 0, 0, 0, 0, 1, 0, 0, 11.58, 7.054, -1.315, -1.449, -1.575, -0.676, -0.76, 12.344,
+    5.382, -0.601, 0.768,
+  ],
 };
 
 /** A request that the model accepts: one row, every other variable dimension 1; a realistic row where one is known. */

@@ -13,7 +13,7 @@ import { type LoadResult, runClosedLoop } from './closed-loop.js';
  */
 const HELP = `npm run bench -- [options]
   --seconds N    time for each measurement (default 4)
-  --socket S     auto, uws or node (default auto)
+  --socket S     net, uws or node (default net)
   --million      one million requests, watching the memory
   --help`;
 
@@ -25,7 +25,7 @@ interface Server {
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '4' },
-    socket: { type: 'string', default: 'auto' },
+    socket: { type: 'string', default: 'net' },
     million: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },

@@ -8,7 +8,7 @@ import type { ModelCatalog } from './model/served-version.js';
 import { Metrics } from './observe/metrics.js';
 import { type ModelStatistics, Statistics } from './observe/statistics.js';
 import type { Socket } from './socket/face.js';
-import { listen } from './socket/listen.js';
+import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -26,7 +26,7 @@ export interface NodeOptions {
   readonly host: string;
   /** 0: one that the system gives. */
   readonly port: number;
-  readonly socket: 'auto' | 'uws' | 'node';
+  readonly socket: SocketChoice;
   /** Batches that run at a time. */
   readonly workers: number;
   /** Worker threads there may be; above it models share threads. */
@@ -97,7 +97,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     server: {
       name: options.server_name,
       version: options.server_version,
-      socketKind: () => socket?.kind ?? 'node:http',
+      socketKind: () => socket?.kind ?? '',
     },
     statistics: (model, version) => modelStatistics(statistics, catalog, model, version),
     metrics: () => metrics.expose(),
@@ -107,15 +107,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     socket = await listen({
       host: options.host,
       port: options.port,
-      prefer: options.socket,
+      choice: options.socket,
       limits,
       http,
       websocket,
-      onFallback: (reason) =>
-        log.warn(
-          { reason },
-          'uWebSockets.js does not load here: node:http serves instead, at about a third of the speed',
-        ),
     });
   } catch (error) {
     await catalog.close();

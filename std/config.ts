@@ -15,9 +15,9 @@ export const ConfigSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
   port: z.int().min(0).max(65_535).default(8080).describe('port to listen on; 0: one that the system gives'),
   socket: z
-    .enum(['auto', 'uws', 'node'])
-    .default('auto')
-    .describe('auto: uWebSockets.js where it loads, else node:http'),
+    .enum(['net', 'uws', 'node'])
+    .default('net')
+    .describe('net: HTTP of our own on node:net; uws: uWebSockets.js; node: node:http'),
   workers: count
     .default(() => Math.max(1, availableParallelism() - 1))
     .describe('batches that run at a time; default: one less than there are cores'),

@@ -46,7 +46,7 @@ export async function serve(kind: SocketKind, changes: Partial<Limits> = {}): Pr
     log,
   });
   const host = '127.0.0.1';
-  const socket = await listen({ host, port: 0, limits, http, websocket: face, prefer: kind, onFallback() {} });
+  const socket = await listen({ host, port: 0, limits, http, websocket: face, choice: kind });
   const url = `http://${host}:${socket.port}`;
   return { url, face, inference, cut, stop: () => socket.destroy() };
 }

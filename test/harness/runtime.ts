@@ -1,12 +1,13 @@
 import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import { type NodeLog, type NodeOptions, type RunningNode, startNode } from '../../runtime/node.js';
+import { SOCKET_CHOICES, type SocketChoice } from '../../runtime/socket/listen.js';
 import { until } from './ask.js';
 import type { Cleanup } from './checkout.js';
 
-export type SocketKind = 'uws' | 'node';
+export type SocketKind = SocketChoice;
 
-/** Both sockets serve the same faces: what is proved against one is proved against the other. */
-export const SOCKETS: readonly SocketKind[] = ['uws', 'node'];
+/** All sockets serve the same faces: what is proved against one is proved against the others. */
+export const SOCKETS = SOCKET_CHOICES;
 
 const SILENT: NodeLog = {
   debug: () => undefined,
@@ -31,7 +32,7 @@ export async function startRuntime(t: Cleanup, models: string, options: RuntimeO
   const node = await startNode({
     host: '127.0.0.1',
     port: 0,
-    socket: 'auto',
+    socket: 'net',
     workers: 1,
     max_threads: 32,
     server_name: 'tidegate',

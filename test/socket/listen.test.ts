@@ -10,8 +10,8 @@ for (const name of SOCKETS) {
       for (const other of SOCKETS) {
         if (await missing(other)) continue;
         const { port } = await openSocket(other, new EchoFace());
-        const options = { host: '127.0.0.1', port, limits: DEFAULT_LIMITS, prefer: name, websocket: undefined };
-        await assert.rejects(listen({ ...options, http: new EchoFace(), onFallback: () => undefined }), (error) => {
+        const options = { host: '127.0.0.1', port, limits: DEFAULT_LIMITS, choice: name, websocket: undefined };
+        await assert.rejects(listen({ ...options, http: new EchoFace() }), (error) => {
           assert.ok(error instanceof Error);
           assert.match(error.message, new RegExp(`port ${port} `));
           assert.match(error.message, /TIDEGATE_HTTP_PORT/);

@@ -1,11 +1,11 @@
 import { after } from 'node:test';
 import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import type { HttpExchange, HttpFace, Socket, WebSocketFace } from '../../runtime/socket/face.js';
-import { listen } from '../../runtime/socket/listen.js';
+import { listen, SOCKET_CHOICES, type SocketChoice } from '../../runtime/socket/listen.js';
 import { loadUws } from '../../runtime/socket/uws-module.js';
 
-export const SOCKETS = ['uws', 'net', 'node'] as const;
-export type SocketName = (typeof SOCKETS)[number];
+export const SOCKETS = SOCKET_CHOICES;
+export type SocketName = SocketChoice;
 
 /** Why uWebSockets.js does not load here, for `skip`; false where it does. */
 export async function missing(name: SocketName): Promise<string | false> {
@@ -22,7 +22,7 @@ after(() => {
 });
 
 export async function openSocket(
-  prefer: SocketName,
+  choice: SocketName,
   http: HttpFace,
   limits: Partial<Limits> = {},
   websocket?: WebSocketFace,
@@ -31,10 +31,9 @@ export async function openSocket(
     host: '127.0.0.1',
     port: 0,
     limits: { ...DEFAULT_LIMITS, ...limits },
-    prefer,
+    choice,
     http,
     websocket,
-    onFallback: () => undefined,
   });
   open.add(socket);
   return socket;
