@@ -1,6 +1,12 @@
 import type { TidegateError } from '../../contract/error.js';
 import type { InferReply, InferRequest } from '../../contract/inference.js';
 
+/**
+ * Sequence ids of streams begin with this; ids of callers never do (digits, or `s:` and text). Their state lives as long as the stream,
+ * however long that is silent.
+ */
+export const STREAM_SEQUENCE_PREFIX = 'ws:';
+
 export type FaceName = 'http' | 'websocket';
 
 /** Who waits for an answer. Exactly one of the two is called, once, later than `infer` returned; neither after `cancel`. */

@@ -5,6 +5,7 @@ import { now_us } from '../../std/clock.js';
 import type { ModelQueue } from '../batch/model-queue.js';
 import { Sequence } from '../batch/sequence.js';
 import { NO_MEMORY, offsetOf, type SlabArena, segmentOf } from '../batch/slab-arena.js';
+import { STREAM_SEQUENCE_PREFIX } from './inference.js';
 
 const SWEEP_MS = 1000;
 
@@ -58,7 +59,7 @@ export class Sequences {
       );
     }
     if (open !== undefined) this.#close(open);
-    return this.#begin(name, queue);
+    return this.#begin(name, queue, sequence_id.startsWith(STREAM_SEQUENCE_PREFIX));
   }
 
   end(model: string, sequence_id: string): void {
@@ -70,7 +71,7 @@ export class Sequences {
     clearInterval(this.#timer);
   }
 
-  #begin(name: string, queue: ModelQueue): Sequence {
+  #begin(name: string, queue: ModelQueue, lasting: boolean): Sequence {
     if (this.#open.size >= this.#limits.max_sequences) {
       throw new TidegateError(
         'TOO_MANY_STREAMS',
@@ -88,9 +89,17 @@ export class Sequences {
       );
     const offset = offsetOf(address);
     this.#arena.views(segmentOf(address)).u8.fill(0, offset, offset + state_bytes);
-    const sequence = new Sequence(name, queue, address, state_bytes, now_us(), (ended) => {
-      this.#arena.free(ended.address, 2 * ended.block_bytes);
-      ended.queue.open_sequences--;
+    const sequence = new Sequence({
+      key: name,
+      queue,
+      address,
+      block_bytes: state_bytes,
+      started_us: now_us(),
+      lasting,
+      released: (ended) => {
+        this.#arena.free(ended.address, 2 * ended.block_bytes);
+        ended.queue.open_sequences--;
+      },
     });
     queue.open_sequences++;
     this.#open.set(name, sequence);
@@ -113,8 +122,8 @@ export class Sequences {
   #sweep(): void {
     const idle_since_us = now_us() - this.#limits.sequence_idle_ms * 1000;
     for (const sequence of this.#open.values()) {
-      if (!sequence.busy && (sequence.used_us < idle_since_us || sequence.queue.refusal !== undefined))
-        this.#close(sequence);
+      const idle = !sequence.lasting && sequence.used_us < idle_since_us;
+      if (!sequence.busy && (idle || sequence.queue.refusal !== undefined)) this.#close(sequence);
     }
   }
 }

@@ -3,6 +3,19 @@ import type { Entry } from './entry.js';
 import type { ModelQueue } from './model-queue.js';
 import type { Address } from './slab-arena.js';
 
+export interface SequenceParts {
+  readonly key: string;
+  readonly queue: ModelQueue;
+  /** Both blocks, one after the other. */
+  readonly address: Address;
+  readonly block_bytes: number;
+  readonly started_us: number;
+  /** Kept however long it is idle: whoever holds it ends it. */
+  readonly lasting: boolean;
+  /** Called once the sequence is closed and its last request is done: its memory may go back. */
+  readonly released: (sequence: Sequence) => void;
+}
+
 /**
  * The state of one stream or sequence of a stateful model. Two blocks take turns: a run reads one and writes the other, and they
  * change places only when the run is known to have succeeded. One request at a time runs; the next ones are held.
@@ -10,33 +23,25 @@ import type { Address } from './slab-arena.js';
 export class Sequence {
   readonly key: string;
   readonly queue: ModelQueue;
-  /** Both blocks, one after the other. */
   readonly address: Address;
   readonly block_bytes: number;
+  readonly lasting: boolean;
   readonly held = new Deque<Entry>();
   busy = false;
   used_us: number;
   /** No request is accepted any more; memory goes back when the last one is done. */
   closed = false;
+  readonly #released: (sequence: Sequence) => void;
   #turn: 0 | 1 = 0;
 
-  readonly #released: (sequence: Sequence) => void;
-
-  /** `released` is called once the sequence is closed and its last request is done: its memory may go back. */
-  constructor(
-    key: string,
-    queue: ModelQueue,
-    address: Address,
-    block_bytes: number,
-    now_us: number,
-    released: (sequence: Sequence) => void,
-  ) {
-    this.#released = released;
-    this.key = key;
-    this.queue = queue;
-    this.address = address;
-    this.block_bytes = block_bytes;
-    this.used_us = now_us;
+  constructor(parts: SequenceParts) {
+    this.key = parts.key;
+    this.queue = parts.queue;
+    this.address = parts.address;
+    this.block_bytes = parts.block_bytes;
+    this.lasting = parts.lasting;
+    this.used_us = parts.started_us;
+    this.#released = parts.released;
   }
 
   get current(): Address {

@@ -1,4 +1,5 @@
 import type { Manifest } from '../../contract/manifest.js';
+import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
 import { decideBatching } from './batching.js';
 import { checkAgainstSignature } from './manifest-check.js';
 import { externalBytes, readOnnxFile } from './onnx-file.js';
@@ -27,6 +28,7 @@ export function describeVersion(
   const file = readOnnxFile(found.artefact, shapes);
   checkAgainstSignature(manifest, file.signature);
   if (config !== undefined) checkConfigTensors(config, file.signature);
+  const signature = narrowed(file.signature, shapes);
   const bytes = file.bytes + externalBytes(found.artefact, file.external);
   const instances = Math.min(manifest.instances ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
   return {
@@ -34,11 +36,20 @@ export function describeVersion(
     model,
     version: found.version,
     artefact: found.artefact,
-    signature: file.signature,
-    batching: decideBatching(file.signature, manifest),
+    signature,
+    batching: decideBatching(signature, manifest),
     manifest,
     instances,
     memory_bytes: bytes * instances,
     ...(config === undefined ? {} : { config }),
   };
+}
+
+/** Where the file leaves a dimension open and the manifest does not, the manifest holds: other sizes are refused at admission. */
+function narrowed(signature: ModelSignature, shapes: ReadonlyMap<string, readonly number[]>): ModelSignature {
+  const narrow = (spec: TensorSpec): TensorSpec => {
+    const said = shapes.get(spec.name);
+    return said === undefined ? spec : { ...spec, shape: spec.shape.map((dim, axis) => (dim < 0 ? said[axis] : dim)) };
+  };
+  return { inputs: signature.inputs.map(narrow), outputs: signature.outputs.map(narrow) };
 }

@@ -1,6 +1,6 @@
 import type { Limits } from '../../contract/limits.js';
 import { WS_PATH, WS_SUBPROTOCOL } from '../../contract/ws-address.js';
-import type { Inference } from '../admission/inference.js';
+import { type Inference, STREAM_SEQUENCE_PREFIX } from '../admission/inference.js';
 import type { ModelCatalog } from '../model/served-version.js';
 import type { WebSocketConnection, WebSocketFace } from '../socket/face.js';
 import { Connection, type WebSocketLog } from './connection.js';
@@ -67,7 +67,10 @@ class Face implements StreamingFace {
   }
 
   opened(socket: WebSocketConnection, headers: { readonly traceparent: string }): void {
-    const connection = new Connection(socket, { ...this.#parts, nextSequenceId: () => `ws:${++this.#sequences}` });
+    const connection = new Connection(socket, {
+      ...this.#parts,
+      nextSequenceId: () => `${STREAM_SEQUENCE_PREFIX}${++this.#sequences}`,
+    });
     this.#clients.set(socket, { socket, connection });
     const trace = headers.traceparent === '' ? {} : { traceparent: headers.traceparent };
     this.#parts.log.debug({ connection: socket.id, ...trace }, 'WebSocket opened');

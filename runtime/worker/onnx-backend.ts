@@ -133,7 +133,7 @@ function ortTensor({ datatype, shape, data }: BackendTensor): Tensor {
     case 'UINT64':
       return new Tensor('uint64', new BigUint64Array(buffer, byteOffset, byteLength / 8), dims);
     case 'FP16':
-      return new Tensor('float16', new Uint16Array(buffer, byteOffset, byteLength / 2), dims);
+      return halfTensor(new Uint16Array(buffer, byteOffset, byteLength / 2), dims);
     case 'FP32':
       return new Tensor('float32', new Float32Array(buffer, byteOffset, byteLength / 4), dims);
     case 'FP64':
@@ -141,6 +141,14 @@ function ortTensor({ datatype, shape, data }: BackendTensor): Tensor {
     case 'BYTES':
       throw new Error('BYTES reach the backend as strings');
   }
+}
+
+/**
+ * Where JavaScript has Float16Array, the library's tensors of float16 want one, which its native half cannot read. What
+ * that half looks at is the type's name and the bytes.
+ */
+function halfTensor(halves: Uint16Array, dims: number[]): Tensor {
+  return Object.defineProperty(new Tensor('uint16', halves, dims), 'type', { value: 'float16' });
 }
 
 function backendTensor(name: string, tensor: Tensor | undefined): BackendTensor {

@@ -96,3 +96,17 @@ test('a cancelled request of a sequence lets the next one run and leaves the sta
     assert.equal(await first, 6);
     assert.equal(await third, 18);
   }));
+
+test('an idle sequence is dropped, an idle stream is not', async () => {
+  const rig = new Rig({ limits: { sequence_idle_ms: 1 } });
+  try {
+    await rig.serve(STATEFUL);
+    await send(rig, 's:a', 1, { sequence_start: true });
+    await send(rig, 'ws:1', 1, { sequence_start: true });
+    while (rig.sequences.count > 1) await new Promise((resolve) => setTimeout(resolve, 50));
+    await assert.rejects(send(rig, 's:a', 2), { code: 'SEQUENCE_NOT_FOUND' });
+    assert.equal(await send(rig, 'ws:1', 2), 18);
+  } finally {
+    await rig.stop();
+  }
+});
