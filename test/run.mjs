@@ -58,10 +58,10 @@ function chosenTests(dist, { only, skip, slow }) {
   return kept.sort((a, b) => weight(b) - weight(a) || (a < b ? -1 : 1)).map((name) => join(root, name));
 }
 
-/** `codec`, `integration/swap` or `tidy`: a folder, or the beginning of a file's name. */
+/** `codec`, `integration/swap` or `tidy`: a folder, or the beginning of a path. */
 function isIn(/** @type {string} */ name, /** @type {string} */ area) {
   const plain = area.replace(/^test\//, '').replace(/(\.test)?\.[jt]s$/, '');
-  return name.startsWith(`${plain}/`) || name.startsWith(`${plain}.`);
+  return name.startsWith(plain.includes('/') ? plain : `${plain}/`) || name.startsWith(`${plain}.`);
 }
 
 /**

@@ -134,6 +134,13 @@ export async function countersOf(url: string, model: string): Promise<Counters> 
   };
 }
 
+/** Requests of a model that were admitted and are not done, as its metric says. */
+export async function pendingRequests(url: string, model: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const wanted = new RegExp(`^nv_inference_pending_request_count\\{[^}]*model="${model}"[^}]*\\} (\\d+)`, 'm');
+  return Number(wanted.exec(text)?.[1] ?? Number.NaN);
+}
+
 /** Waits until it is so; fails after 20 s, which is no expectation of speed but the end of patience. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + 20_000;

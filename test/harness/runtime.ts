@@ -1,12 +1,10 @@
 import { DEFAULT_LIMITS, type Limits } from '../../contract/limits.js';
 import { type NodeLog, type NodeOptions, type RunningNode, startNode } from '../../runtime/node.js';
-import { SOCKET_CHOICES, type SocketChoice } from '../../runtime/socket/listen.js';
+import { SOCKET_CHOICES } from '../../runtime/socket/listen.js';
 import { until } from './ask.js';
 import type { Cleanup } from './checkout.js';
 
-export type SocketKind = SocketChoice;
-
-/** All sockets serve the same faces: what is proved against one is proved against the others. */
+/** Every socket serves the same faces: what is proved against one is proved against the others. */
 export const SOCKETS = SOCKET_CHOICES;
 
 const SILENT: NodeLog = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Asked, ask, askSlow, countersOf, floats, until } from '../harness/ask.js';
+import { type Asked, ask, askSlow, countersOf, floats, pendingRequests, until } from '../harness/ask.js';
 import { modelFolder } from '../harness/checkout.js';
 import { SOCKETS, startRuntime, untilRunning } from '../harness/runtime.js';
 import { requestBytes } from '../harness/triton-case.js';
@@ -60,20 +60,13 @@ for (const socket of SOCKETS) {
     const bytes = requestBytes({ method: 'POST', path: '/v2/models/slow/infer', body }, runtime.port);
     const leavers = await Promise.all(Array.from({ length: 5 }, () => WireConnection.open(runtime.port)));
     for (const leaver of leavers) leaver.send(bytes);
-    await until('they wait in the queue', async () => (await pending(runtime.url, 'slow')) >= 5);
+    await until('they wait in the queue', async () => (await pendingRequests(runtime.url, 'slow')) === 6);
     for (const leaver of leavers) leaver.destroy();
-    await until('they are gone', async () => (await pending(runtime.url, 'slow')) === 0);
+    await until('they are gone', async () => (await pendingRequests(runtime.url, 'slow')) <= 1);
     assert.equal((await holding).status, 200);
     assert.equal((await askSlow(runtime.url, 1)).status, 200);
     assert.equal((await countersOf(runtime.url, 'slow')).rows, 2);
   });
-}
-
-/** Requests of a model that wait, as its metric says. */
-async function pending(url: string, model: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const wanted = new RegExp(`^nv_inference_pending_request_count\\{[^}]*model="${model}"[^}]*\\} (\\d+)`, 'm');
-  return Number(wanted.exec(text)?.[1] ?? Number.NaN);
 }
 
 test('of what waits, the higher priority is served first, and equals in the order of their arrival', async (t) => {
@@ -91,7 +84,7 @@ test('of what waits, the higher priority is served first, and equals in the orde
         order.push(`${priority}: ${i}`);
       }),
     );
-    await until('it waits', async () => (await pending(runtime.url, 'slow')) >= i + 1);
+    await until('it waits', async () => (await pendingRequests(runtime.url, 'slow')) === i + 2);
   }
   await Promise.all([holding, ...asked]);
   // The first may have been handed to the thread's second slot already; 0 is the middle level.
