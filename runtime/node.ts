@@ -5,20 +5,14 @@ import { Host } from './batch/host.js';
 import { createHttpFace } from './http/http-face.js';
 import { ModelRepository } from './model/repository.js';
 import type { ModelCatalog } from './model/served-version.js';
-import { Metrics } from './observe/metrics.js';
+import { createFaceLog, type NodeLog } from './observe/face-log.js';
+import { type MetricSources, Metrics } from './observe/metrics.js';
 import { type ModelStatistics, Statistics } from './observe/statistics.js';
 import type { Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
 
-type Fields = Readonly<Record<string, unknown>>;
-
-export interface NodeLog {
-  debug(fields: Fields, message: string): void;
-  info(fields: Fields, message: string): void;
-  warn(fields: Fields, message: string): void;
-  error(fields: Fields, message: string): void;
-}
+export type { NodeLog };
 
 export interface NodeOptions {
   /** Folder of models: DIR/<model>/<version>/model.onnx. */
@@ -75,12 +69,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const sequences = new Sequences(host.arena, limits);
   const { max_queue_bytes } = limits;
   const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
-  const websocket = createWebSocketFace({ catalog, inference, limits, log });
+  const faceLog = createFaceLog(log, options);
+  const websocket = createWebSocketFace({
+    catalog,
+    inference,
+    limits,
+    log: faceLog,
+    told: (code) => statistics.told('websocket', code),
+  });
   const life = { ready: true };
   let socket: Socket | undefined;
   const metrics = new Metrics(
     statistics,
-    metricSources(host, catalog, sequences, options.workers, () => socket),
+    metricSources({ host, catalog, sequences, websocket }, options.workers, () => socket),
     () => ({
       version: options.server_version,
       socket: socket?.kind ?? '',
@@ -90,10 +91,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     catalog,
     inference,
     limits,
-    log: {
-      error: (fields, message) => log.error(fields, message),
-      request: options.log_requests ? (fields) => log.info({ ...fields }, 'request') : undefined,
-    },
+    log: faceLog,
+    told: (code) => statistics.told('http', code),
     server: {
       name: options.server_name,
       version: options.server_version,
@@ -174,12 +173,10 @@ function sleep(ms: number): Promise<void> {
 }
 
 function metricSources(
-  host: Host,
-  catalog: ModelCatalog,
-  sequences: Sequences,
+  { host, catalog, sequences, websocket }: Pick<Parts, 'host' | 'catalog' | 'sequences' | 'websocket'>,
   permits: number,
   socket: () => Socket | undefined,
-) {
+): MetricSources {
   return {
     *pending() {
       for (const queue of host.backlog.queues()) {
@@ -208,6 +205,11 @@ function metricSources(
       };
     },
     connections: () => socket()?.open_connections ?? 0,
+    websocket: () => ({
+      connections: websocket.open_connections,
+      streams: websocket.open_streams,
+      unsent_bytes: websocket.unsent_bytes,
+    }),
     sequences: () => sequences.count,
   };
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { Inference } from '../admission/inference.js';
 import type { ModelCatalog } from '../model/served-version.js';
@@ -41,4 +42,6 @@ export interface HttpDependencies {
   /** Whether this node wants traffic. */
   ready(): boolean;
   readonly log: HttpLog;
+  /** Counts an error that a caller was told. */
+  readonly told?: (code: ErrorCode) => void;
 }

@@ -23,22 +23,22 @@ export function createHttpFace(deps: HttpDependencies): HttpFace {
         if (error.code === 'INTERNAL') {
           deps.log.error({ error: error.cause ?? error, path: exchange.path }, 'a request failed');
         }
-        replyError(exchange, error);
+        replyError(exchange, deps, error);
         return undefined;
       }
     },
-    refuse: replyError,
+    refuse: (exchange, error) => replyError(exchange, deps, error),
   };
 }
 
 function begin(exchange: HttpExchange, deps: HttpDependencies): BodyTaker | undefined {
   const route = parseRoute(exchange.path);
   if (route === undefined) {
-    replyNotFound(exchange);
+    replyNotFound(exchange, deps);
     return undefined;
   }
   if (!isAllowed(exchange.method, route.kind)) {
-    replyMethodNotAllowed(exchange, allowedMethods(route.kind));
+    replyMethodNotAllowed(exchange, deps, allowedMethods(route.kind));
     return undefined;
   }
   if (route.version.length > MOST_VERSION_DIGITS) throw impossibleVersion(route.version);
@@ -80,7 +80,7 @@ const ANSWERS: Readonly<Record<Exclude<Route['kind'], 'infer' | RepositoryVerb>,
 };
 
 function unsupported(message: string): Answer {
-  return (exchange) => replyError(exchange, new TidegateError('UNSUPPORTED', message));
+  return (exchange, deps) => replyError(exchange, deps, new TidegateError('UNSUPPORTED', message));
 }
 
 function impossibleVersion(version: string): TidegateError {

@@ -137,7 +137,7 @@ export class InferCall implements BodyTaker, Waiter {
     if (error.code === 'INTERNAL') {
       this.#deps.log.error({ error: error.cause ?? error, path: this.#exchange.path }, 'a request failed');
     }
-    replyError(this.#exchange, error);
+    replyError(this.#exchange, this.#deps, error);
     this.#log(error.status, error.code);
   }
 

@@ -1,5 +1,6 @@
 import { asTidegateError, TidegateError } from '../../contract/error.js';
 import type { HttpExchange, ReplyHeaders } from '../socket/face.js';
+import type { HttpDependencies } from './dependencies.js';
 
 type Replies = Pick<HttpExchange, 'reply'>;
 
@@ -16,8 +17,9 @@ export function replyJsonText(exchange: Replies, text: string): void {
 }
 
 /** A refusal or failure: `{"error": text, "code": CODE}` with the status of its code. */
-export function replyError(exchange: Replies, thrown: unknown): void {
+export function replyError(exchange: Replies, deps: Pick<HttpDependencies, 'told'>, thrown: unknown): void {
   const error = asTidegateError(thrown);
+  deps.told?.(error.code);
   exchange.reply(error.status, errorHeaders(error), JSON.stringify({ error: error.message, code: error.code }));
 }
 
@@ -28,12 +30,13 @@ function errorHeaders(error: TidegateError): ReplyHeaders {
   return [...JSON_HEADERS, ['retry-after', String(seconds)]];
 }
 
-export function replyNotFound(exchange: Replies): void {
-  replyError(exchange, new TidegateError('NOT_FOUND', 'Not Found'));
+export function replyNotFound(exchange: Replies, deps: Pick<HttpDependencies, 'told'>): void {
+  replyError(exchange, deps, new TidegateError('NOT_FOUND', 'Not Found'));
 }
 
-export function replyMethodNotAllowed(exchange: Replies, allowed: string): void {
+export function replyMethodNotAllowed(exchange: Replies, deps: Pick<HttpDependencies, 'told'>, allowed: string): void {
   const error = new TidegateError('METHOD_NOT_ALLOWED', 'Method Not Allowed');
+  deps.told?.(error.code);
   exchange.reply(
     error.status,
     [...JSON_HEADERS, ['allow', allowed]],

@@ -27,7 +27,7 @@ export class RepositoryCall implements BodyTaker {
   }
 
   take(body: Uint8Array): void {
-    this.#answer(Buffer.from(body)).catch((error: unknown) => replyError(this.#exchange, error));
+    this.#answer(Buffer.from(body)).catch((error: unknown) => replyError(this.#exchange, this.#deps, error));
   }
 
   async #answer(body: Uint8Array): Promise<void> {

@@ -2,33 +2,45 @@ import type { Histogram } from './histogram.js';
 
 export const EXPOSITION_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-export type Labels = Readonly<Record<string, string>>;
+/** Labels as they stand between the braces, escaped: `model="iris",version="1"`. Written once where they do not change. */
+export type LabelText = string;
+export type Sample<T> = readonly [labels: LabelText, value: T];
+
+export const NO_LABELS: LabelText = '';
+
+export function labelText(labels: Readonly<Record<string, string>>): LabelText {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+    .join(',');
+}
 
 /** Writes Prometheus' text format 0.0.4 (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 export class Exposition {
   readonly #lines: string[] = [];
 
   /** One family. Every sample of a family must be given here: the format wants them together. */
-  family(name: string, type: 'counter' | 'gauge', help: string, samples: Iterable<readonly [Labels, number]>): void {
+  family(name: string, type: 'counter' | 'gauge', help: string, samples: Iterable<Sample<number>>): void {
     this.#head(name, type, help);
-    for (const [labels, value] of samples) this.#lines.push(`${name}${labelText(labels)} ${number(value)}`);
+    for (const [labels, value] of samples) this.#line(name, labels, value);
   }
 
   value(name: string, type: 'counter' | 'gauge', help: string, value: number): void {
-    this.family(name, type, help, [[{}, value]]);
+    this.family(name, type, help, [[NO_LABELS, value]]);
   }
 
-  histogram(name: string, help: string, samples: Iterable<readonly [Labels, Histogram]>): void {
+  histogram(name: string, help: string, samples: Iterable<Sample<Histogram>>): void {
     this.#head(name, 'histogram', help);
     for (const [labels, histogram] of samples) {
+      const { bounds, counts } = histogram;
+      const before = labels === NO_LABELS ? '' : `${labels},`;
       let below = 0;
-      histogram.bounds.forEach((bound, bucket) => {
-        below += histogram.counts[bucket];
-        this.#lines.push(`${name}_bucket${labelText({ ...labels, le: String(bound) })} ${number(below)}`);
-      });
-      this.#lines.push(`${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${number(histogram.count)}`);
-      this.#lines.push(`${name}_sum${labelText(labels)} ${number(histogram.sum)}`);
-      this.#lines.push(`${name}_count${labelText(labels)} ${number(histogram.count)}`);
+      for (let bucket = 0; bucket < bounds.length; bucket++) {
+        below += counts[bucket];
+        this.#line(`${name}_bucket`, `${before}le="${bounds[bucket]}"`, below);
+      }
+      this.#line(`${name}_bucket`, `${before}le="+Inf"`, histogram.count);
+      this.#line(`${name}_sum`, labels, histogram.sum);
+      this.#line(`${name}_count`, labels, histogram.count);
     }
   }
 
@@ -42,18 +54,17 @@ export class Exposition {
       `# TYPE ${name} ${type}`,
     );
   }
-}
 
-function labelText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  #line(name: string, labels: LabelText, value: number): void {
+    this.#lines.push(labels === NO_LABELS ? `${name} ${numberText(value)}` : `${name}{${labels}} ${numberText(value)}`);
+  }
 }
 
 function escapeLabel(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
-function number(value: number): string {
+function numberText(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   if (value === Number.NEGATIVE_INFINITY) return '-Inf';
   return String(value);

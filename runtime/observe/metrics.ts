@@ -1,18 +1,13 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { Exposition, type Labels } from './exposition.js';
+import { EventLoopDelay } from './event-loop-delay.js';
+import { Exposition, labelText, type Sample } from './exposition.js';
 import type { Histogram } from './histogram.js';
 import type { Statistics } from './statistics.js';
-import { FAILURE_REASONS, type VersionCounters } from './version-counters.js';
+import { FACES, FAILURE_REASONS, type VersionCounters } from './version-counters.js';
 
 /** What is measured only when somebody asks. */
 export interface MetricSources {
   /** Requests admitted and not done, of each version. */
-  pending(): Iterable<{
-    readonly model: string;
-    readonly version: string;
-    readonly requests: number;
-    readonly bytes: number;
-  }>;
+  pending(): Iterable<PendingRequests>;
   workers(): {
     readonly threads: number;
     readonly running: number;
@@ -27,7 +22,15 @@ export interface MetricSources {
     readonly model_budget_bytes: number;
   };
   connections(): number;
+  websocket(): { readonly connections: number; readonly streams: number; readonly unsent_bytes: number };
   sequences(): number;
+}
+
+export interface PendingRequests {
+  readonly model: string;
+  readonly version: string;
+  readonly requests: number;
+  readonly bytes: number;
 }
 
 export interface BuildInfo {
@@ -35,216 +38,162 @@ export interface BuildInfo {
   readonly socket: string;
 }
 
-/** Each name, its kind and what it says: docs/metrics.md lists them, and a test holds the two together. */
+type Family<T> = readonly [name: string, help: string, read: (counters: VersionCounters) => T];
+
+/** Counters with the labels model and version. Triton's names where the meaning is Triton's. */
+const COUNTERS: readonly Family<number>[] = [
+  ['nv_inference_request_success', 'Requests answered', (c) => c.success.count],
+  ['nv_inference_count', 'Rows answered', (c) => c.rows],
+  ['nv_inference_exec_count', 'Batches run', (c) => c.executions],
+  ['nv_inference_request_duration_us', 'Time of answered requests, from arrival to answer', (c) => c.success.us],
+  ['nv_inference_queue_duration_us', 'Time of answered requests in the queue', (c) => c.queue.us],
+  ['nv_inference_compute_input_duration_us', 'Time of putting inputs together', (c) => c.compute_input.us],
+  ['nv_inference_compute_infer_duration_us', 'Time of running the model', (c) => c.compute_infer.us],
+  ['nv_inference_compute_output_duration_us', 'Time of taking outputs apart', (c) => c.compute_output.us],
+];
+
+const HISTOGRAMS: readonly Family<Histogram>[] = [
+  ['tidegate_batch_rows', 'Rows of a batch', (c) => c.batch_rows],
+  ['tidegate_request_us', 'Microseconds of a request from arrival to answer', (c) => c.request_us],
+  ['tidegate_queue_us', 'Microseconds of a request in the queue', (c) => c.queue_us],
+  ['tidegate_compute_input_us', 'Microseconds of putting the inputs of a batch together', (c) => c.input_us],
+  ['tidegate_compute_infer_us', 'Microseconds of one run of the model', (c) => c.infer_us],
+  ['tidegate_compute_output_us', 'Microseconds of taking the outputs of a batch apart', (c) => c.output_us],
+];
+
+const QUANTILES = [0.5, 0.99] as const;
+
+/** What `/metrics` says. docs/metrics.md lists every family, and a test holds the two together. */
 export class Metrics {
   readonly #statistics: Statistics;
   readonly #sources: MetricSources;
   readonly #build: () => BuildInfo;
-  readonly #loop: IntervalHistogram;
+  readonly #loop = new EventLoopDelay();
 
   constructor(statistics: Statistics, sources: MetricSources, build: () => BuildInfo) {
     this.#statistics = statistics;
     this.#sources = sources;
     this.#build = build;
-    this.#loop = monitorEventLoopDelay({ resolution: 10 });
-    this.#loop.enable();
+    this.#loop.start();
   }
 
   stop(): void {
-    this.#loop.disable();
+    this.#loop.stop();
   }
 
   expose(): string {
     const out = new Exposition();
     this.#requests(out);
-    this.#durations(out);
-    this.#histograms(out);
-    this.#node(out);
+    this.#workers(out);
+    this.#memory(out);
+    this.#callers(out);
     this.#process(out);
     return out.toString();
   }
 
   #requests(out: Exposition): void {
-    const each = (read: (counters: VersionCounters) => number) => this.#each(read);
-    out.family(
-      'nv_inference_request_success',
-      'counter',
-      'Requests answered',
-      each((c) => c.success.count),
-    );
-    out.family(
-      'nv_inference_request_failure',
-      'counter',
-      'Requests refused, cancelled or failed, by reason',
-      this.#failures(),
-    );
-    out.family(
-      'nv_inference_count',
-      'counter',
-      'Rows answered',
-      each((c) => c.rows),
-    );
-    out.family(
-      'nv_inference_exec_count',
-      'counter',
-      'Batches run',
-      each((c) => c.executions),
-    );
+    const versions = [...this.#statistics.versions()];
+    for (const [name, help, read] of COUNTERS) out.family(name, 'counter', help, counted(versions, read));
+    out.family('nv_inference_request_failure', 'counter', 'Requests refused, cancelled or failed', failures(versions));
     const pending = [...this.#sources.pending()];
-    const of = (read: (item: (typeof pending)[number]) => number) =>
-      pending.map((item): [Labels, number] => [{ model: item.model, version: item.version }, read(item)]);
     out.family(
       'nv_inference_pending_request_count',
       'gauge',
       'Requests admitted and not done',
-      of((item) => item.requests),
+      open(pending, 'requests'),
     );
-    out.family(
-      'tidegate_pending_bytes',
-      'gauge',
-      'Bytes of the inputs of requests admitted and not done',
-      of((item) => item.bytes),
-    );
-    out.family('tidegate_requests_answered', 'counter', 'Requests answered, by face', this.#byFace());
-    out.family(
-      'tidegate_errors',
-      'counter',
-      'Requests of a model that failed, by error code',
-      [...this.#statistics.errors].map(([code, count]) => [{ code }, count]),
-    );
+    out.family('tidegate_pending_bytes', 'gauge', 'Bytes of inputs admitted and not done', open(pending, 'bytes'));
+    out.family('tidegate_requests_total', 'counter', 'Requests answered, by face', byFace(versions));
+    for (const [name, help, read] of HISTOGRAMS) out.histogram(name, help, each(versions, read));
+    const quantileHelp = 'Estimate of microseconds from arrival to answer, since the start';
+    out.family('tidegate_request_quantile_us', 'gauge', quantileHelp, quantiles(versions));
+    out.family('tidegate_errors_total', 'counter', 'Errors that callers were told', this.#errors());
   }
 
-  #durations(out: Exposition): void {
-    const each = (read: (counters: VersionCounters) => number) => this.#each(read);
-    out.family(
-      'nv_inference_request_duration_us',
-      'counter',
-      'Time of answered requests from arrival to answer, in all',
-      each((c) => c.success.us),
-    );
-    out.family(
-      'nv_inference_queue_duration_us',
-      'counter',
-      'Time of answered requests in the queue, in all',
-      each((c) => c.queue.us),
-    );
-    out.family(
-      'nv_inference_compute_input_duration_us',
-      'counter',
-      'Time of putting inputs together, in all',
-      each((c) => c.compute_input.us),
-    );
-    out.family(
-      'nv_inference_compute_infer_duration_us',
-      'counter',
-      'Time of running the model, in all',
-      each((c) => c.compute_infer.us),
-    );
-    out.family(
-      'nv_inference_compute_output_duration_us',
-      'counter',
-      'Time of taking outputs apart, in all',
-      each((c) => c.compute_output.us),
-    );
+  #workers(out: Exposition): void {
+    const { threads, running, permits, busy_us, restarts } = this.#sources.workers();
+    out.value('tidegate_worker_threads', 'gauge', 'Worker threads', threads);
+    out.value('tidegate_workers_running', 'gauge', 'Batches in worker threads now', running);
+    out.value('tidegate_workers', 'gauge', 'Batches that may run at a time', permits);
+    out.value('tidegate_worker_busy_us_total', 'counter', 'Time spent on batches', Math.round(busy_us));
+    out.value('tidegate_worker_lost_total', 'counter', 'Worker threads that died', this.#statistics.workers_lost);
+    out.value('tidegate_worker_restarts_total', 'counter', 'Worker threads that replaced a dead one', restarts);
   }
 
-  #histograms(out: Exposition): void {
-    const each = (read: (counters: VersionCounters) => Histogram) => this.#each(read);
-    out.histogram(
-      'tidegate_batch_rows',
-      'Rows of a batch',
-      each((c) => c.batch_rows),
-    );
-    out.histogram(
-      'tidegate_request_us',
-      'Microseconds from arrival to answer',
-      each((c) => c.request_us),
-    );
-    out.histogram(
-      'tidegate_queue_us',
-      'Microseconds in the queue',
-      each((c) => c.queue_us),
-    );
-    out.histogram(
-      'tidegate_infer_us',
-      'Microseconds of one run of the model',
-      each((c) => c.infer_us),
-    );
+  #memory(out: Exposition): void {
+    const node = this.#sources.memory();
+    out.value('tidegate_slab_used_bytes', 'gauge', 'Shared memory taken by requests and states', node.slab_used_bytes);
+    out.value('tidegate_slab_mapped_bytes', 'gauge', 'Shared memory held for them', node.slab_mapped_bytes);
+    out.value('tidegate_model_memory_used_bytes', 'gauge', 'What loaded models count for', node.model_used_bytes);
+    out.value('tidegate_model_memory_budget_bytes', 'gauge', 'What models may count for', node.model_budget_bytes);
+    const own = process.memoryUsage();
+    out.value('tidegate_process_resident_bytes', 'gauge', 'Resident memory of the process', own.rss);
+    out.value('tidegate_heap_used_bytes', 'gauge', 'JavaScript heap of the socket thread in use', own.heapUsed);
+    out.value('tidegate_heap_held_bytes', 'gauge', 'JavaScript heap of the socket thread', own.heapTotal);
+    out.value('tidegate_external_bytes', 'gauge', 'Memory outside of the heap that it refers to', own.external);
   }
 
-  #node(out: Exposition): void {
-    const workers = this.#sources.workers();
-    out.value('tidegate_worker_threads', 'gauge', 'Worker threads', workers.threads);
-    out.value('tidegate_workers_running', 'gauge', 'Batches that run now', workers.running);
-    out.value('tidegate_workers', 'gauge', 'Batches that may run at a time', workers.permits);
-    out.value('tidegate_worker_busy_us', 'counter', 'Time that worker threads spent on batches', workers.busy_us);
-    out.value('tidegate_worker_restarts', 'counter', 'Worker threads that died and were replaced', workers.restarts);
-    const memory = this.#sources.memory();
-    out.value(
-      'tidegate_slab_used_bytes',
-      'gauge',
-      'Shared memory taken by requests and sequence state',
-      memory.slab_used_bytes,
-    );
-    out.value('tidegate_slab_mapped_bytes', 'gauge', 'Shared memory held for them', memory.slab_mapped_bytes);
-    out.value(
-      'tidegate_model_memory_used_bytes',
-      'gauge',
-      'Memory that loaded models count for',
-      memory.model_used_bytes,
-    );
-    out.value(
-      'tidegate_model_memory_budget_bytes',
-      'gauge',
-      'Memory that models may count for',
-      memory.model_budget_bytes,
-    );
-    out.value('tidegate_open_connections', 'gauge', 'Open connections', this.#sources.connections());
-    out.value('tidegate_open_sequences', 'gauge', 'Sequences and streams that hold state', this.#sources.sequences());
+  #callers(out: Exposition): void {
+    const { connections, streams, unsent_bytes } = this.#sources.websocket();
+    out.value('tidegate_open_connections', 'gauge', 'Open connections of any kind', this.#sources.connections());
+    out.value('tidegate_open_websockets', 'gauge', 'Open WebSocket connections', connections);
+    out.value('tidegate_open_streams', 'gauge', 'Open streams on them', streams);
+    out.value('tidegate_websocket_unsent_bytes', 'gauge', 'Answers that their clients have not taken', unsent_bytes);
+    out.value('tidegate_open_sequences', 'gauge', 'Sequences and streams with state', this.#sources.sequences());
   }
 
   #process(out: Exposition): void {
-    const memory = process.memoryUsage();
-    out.value('tidegate_process_resident_bytes', 'gauge', 'Resident memory of the process', memory.rss);
-    out.value('tidegate_heap_used_bytes', 'gauge', 'JavaScript heap of the socket thread in use', memory.heapUsed);
-    out.value(
-      'tidegate_external_bytes',
-      'gauge',
-      'Memory outside of the heap that JavaScript objects hold',
-      memory.external,
-    );
-    const quantiles = [0.5, 0.99, 1];
-    out.family(
-      'tidegate_event_loop_delay_us',
-      'gauge',
-      'Delay of the socket thread since the last look, by quantile',
-      quantiles.map((quantile) => [{ quantile: String(quantile) }, this.#loop.percentile(quantile * 100) / 1000]),
-    );
-    this.#loop.reset();
+    const delayHelp = 'Microseconds that the socket thread was late for its timers';
+    out.histogram('tidegate_event_loop_delay_us', delayHelp, [['', this.#loop.histogram]]);
+    const { user, system } = process.cpuUsage();
+    out.value('tidegate_process_cpu_us_total', 'counter', 'Processor time of the process', user + system);
     out.value('tidegate_uptime_seconds', 'gauge', 'Age of the process', process.uptime());
-    const build = this.#build();
-    out.family('tidegate_build_info', 'gauge', 'Always 1; the labels say what runs', [
-      [{ version: build.version, socket: build.socket, node: process.version }, 1],
-    ]);
+    const { version, socket } = this.#build();
+    const labels = labelText({ version, socket, node: process.version });
+    out.family('tidegate_build_info', 'gauge', 'Always 1; the labels say what runs', [[labels, 1]]);
   }
 
-  #each<T>(read: (counters: VersionCounters) => T): [Labels, T][] {
-    return [...this.#statistics.versions()].map((counters) => [
-      { model: counters.model, version: counters.version },
-      read(counters),
-    ]);
+  *#errors(): Iterable<Sample<number>> {
+    for (const { face, code, count } of this.#statistics.errors()) yield [labelText({ face, code }), count];
   }
+}
 
-  *#failures(): Iterable<readonly [Labels, number]> {
-    for (const { model, version, failures } of this.#statistics.versions()) {
-      for (const reason of FAILURE_REASONS) yield [{ model, version, reason }, failures[reason]];
+function each<T>(versions: readonly VersionCounters[], read: (counters: VersionCounters) => T): Sample<T>[] {
+  return versions.map((counters) => [counters.labels, read(counters)]);
+}
+
+/** Whole numbers: nobody reads a fraction of a microsecond, and every scraper stores its digits. */
+function counted(versions: readonly VersionCounters[], read: (counters: VersionCounters) => number): Sample<number>[] {
+  return versions.map((counters) => [counters.labels, Math.round(read(counters))]);
+}
+
+function* failures(versions: readonly VersionCounters[]): Iterable<Sample<number>> {
+  for (const { labels, failures: counts } of versions) {
+    for (const reason of FAILURE_REASONS) yield [`${labels},reason="${reason}"`, counts[reason]];
+  }
+}
+
+function* byFace(versions: readonly VersionCounters[]): Iterable<Sample<number>> {
+  for (const { labels, answered } of versions) {
+    for (const face of FACES) yield [`${labels},face="${face}"`, answered[face]];
+  }
+}
+
+function* quantiles(versions: readonly VersionCounters[]): Iterable<Sample<number>> {
+  for (const { labels, request_us } of versions) {
+    if (request_us.count === 0) continue;
+    for (const quantile of QUANTILES) {
+      yield [`${labels},quantile="${quantile}"`, Math.round(request_us.quantile(quantile))];
     }
   }
+}
 
-  *#byFace(): Iterable<readonly [Labels, number]> {
-    for (const { model, version, answered } of this.#statistics.versions()) {
-      yield [{ model, version, face: 'http' }, answered.http];
-      yield [{ model, version, face: 'websocket' }, answered.websocket];
-    }
+/** A version that is being reloaded has two queues for a while, and the format wants every set of labels once. */
+function open(pending: readonly PendingRequests[], what: 'requests' | 'bytes'): Iterable<Sample<number>> {
+  const sums = new Map<string, number>();
+  for (const item of pending) {
+    const labels = labelText({ model: item.model, version: item.version });
+    sums.set(labels, (sums.get(labels) ?? 0) + item[what]);
   }
+  return sums;
 }

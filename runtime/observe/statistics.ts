@@ -1,9 +1,9 @@
-import type { TidegateError } from '../../contract/error.js';
+import type { ErrorCode, TidegateError } from '../../contract/error.js';
 import type { StageTimes } from '../../contract/inference.js';
 import type { FaceName } from '../admission/inference.js';
 import type { ServedVersion } from '../model/served-version.js';
 import type { Observer } from './observer.js';
-import { VersionCounters } from './version-counters.js';
+import { FACES, VersionCounters } from './version-counters.js';
 
 /** Triton's form of a duration: how many, and nanoseconds in all. */
 export interface StatisticDuration {
@@ -31,15 +31,18 @@ export interface BatchStatistics {
   readonly compute_output: StatisticDuration;
 }
 
+/** Counted versions, served and retired, beyond which the one that was idle longest is forgotten: each costs a few kilobytes. */
+const MOST_VERSIONS = 1024;
+
 /**
  * Counts what happens to requests, by model and version. A reload of a version goes on counting where the last one stopped.
  * Calls come from the request path: an array look-up and some additions.
  */
 export class Statistics implements Observer {
   readonly #byName = new Map<string, VersionCounters>();
-  readonly #byHandle: VersionCounters[] = [];
-  /** Refusals and failures by error code, of requests that reached a model. */
-  readonly errors = new Map<string, number>();
+  readonly #byHandle: (VersionCounters | undefined)[] = [];
+  /** Errors that callers were told, those that never were a request of a model among them. */
+  readonly #told: Readonly<Record<FaceName, Map<ErrorCode, number>>> = { http: new Map(), websocket: new Map() };
   workers_lost = 0;
 
   admitted(version: ServedVersion): void {
@@ -56,11 +59,20 @@ export class Statistics implements Observer {
 
   failed(version: ServedVersion, _face: FaceName, error: TidegateError, total_us: number): void {
     this.#counters(version).failed(error, total_us);
-    this.errors.set(error.code, (this.errors.get(error.code) ?? 0) + 1);
   }
 
   workerLost(): void {
     this.workers_lost++;
+  }
+
+  /** A face answered with an error. */
+  told(face: FaceName, code: ErrorCode): void {
+    const codes = this.#told[face];
+    codes.set(code, (codes.get(code) ?? 0) + 1);
+  }
+
+  *errors(): Iterable<{ readonly face: FaceName; readonly code: ErrorCode; readonly count: number }> {
+    for (const face of FACES) for (const [code, count] of this.#told[face]) yield { face, code, count };
   }
 
   versions(): Iterable<VersionCounters> {
@@ -72,10 +84,23 @@ export class Statistics implements Observer {
     const name = `${model}\u0000${version}`;
     let counters = this.#byName.get(name);
     if (counters === undefined) {
+      if (this.#byName.size >= MOST_VERSIONS) this.#forgetIdlest();
       counters = new VersionCounters(model, String(version));
       this.#byName.set(name, counters);
     }
     return counters;
+  }
+
+  /** Whoever asks for it again finds zeros, which scrapers take for a restart. */
+  #forgetIdlest(): void {
+    let idlest: [name: string, counters: VersionCounters] | undefined;
+    for (const each of this.#byName) {
+      if (idlest === undefined || each[1].last_inference_ms < idlest[1].last_inference_ms) idlest = each;
+    }
+    if (idlest === undefined) return;
+    const [name, counters] = idlest;
+    this.#byName.delete(name);
+    for (const [handle, held] of this.#byHandle.entries()) if (held === counters) this.#byHandle[handle] = undefined;
   }
 
   #counters(version: ServedVersion): VersionCounters {

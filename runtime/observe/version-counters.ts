@@ -1,10 +1,12 @@
 import type { TidegateError } from '../../contract/error.js';
 import type { StageTimes } from '../../contract/inference.js';
 import type { FaceName } from '../admission/inference.js';
+import { type LabelText, labelText } from './exposition.js';
 import { BATCH_BUCKETS, Histogram, LATENCY_BUCKETS_US } from './histogram.js';
 import type { BatchStatistics, ModelStatistics, StatisticDuration } from './statistics.js';
 
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
+export const FACES = ['http', 'websocket'] as const satisfies readonly FaceName[];
 export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 /** A sum that knows how many it is of, in microseconds. */
@@ -32,6 +34,8 @@ class BatchCounters {
 export class VersionCounters {
   readonly model: string;
   readonly version: string;
+  /** The labels model and version, as the exposition has them. */
+  readonly labels: LabelText;
   admitted = 0;
   rows = 0;
   executions = 0;
@@ -47,19 +51,24 @@ export class VersionCounters {
   readonly batch_rows = new Histogram(BATCH_BUCKETS);
   readonly request_us = new Histogram(LATENCY_BUCKETS_US);
   readonly queue_us = new Histogram(LATENCY_BUCKETS_US);
+  readonly input_us = new Histogram(LATENCY_BUCKETS_US);
   readonly infer_us = new Histogram(LATENCY_BUCKETS_US);
+  readonly output_us = new Histogram(LATENCY_BUCKETS_US);
   readonly #batches = new Map<number, BatchCounters>();
 
   constructor(model: string, version: string) {
     this.model = model;
     this.version = version;
+    this.labels = labelText({ model, version });
   }
 
   executed(rows: number, times: StageTimes): void {
     this.executions++;
     this.last_inference_ms = Date.now();
     this.batch_rows.record(rows);
+    this.input_us.record(times.compute_input_us);
     this.infer_us.record(times.compute_infer_us);
+    this.output_us.record(times.compute_output_us);
     let batch = this.#batches.get(rows);
     if (batch === undefined) {
       batch = new BatchCounters();

@@ -1,4 +1,4 @@
-import { asTidegateError, TidegateError } from '../../contract/error.js';
+import { asTidegateError, type ErrorCode, TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { ClosedMessage, OpenMessage } from '../../contract/ws-message.js';
 import { now_us } from '../../std/clock.js';
@@ -23,6 +23,7 @@ export interface ConnectionParts {
   readonly inference: Inference;
   readonly limits: Limits;
   readonly log: WebSocketLog;
+  readonly told?: (code: ErrorCode) => void;
   /** A name for the state of a new stream, unique on this node. */
   readonly nextSequenceId: () => string;
 }
@@ -157,7 +158,9 @@ export class Connection implements StreamOutlet {
     this.send(controlFrame({ type: 'closed', stream: stream.number, reason }));
   }
 
-  fault(error: TidegateError): void {
+  telling(error: TidegateError): void {
+    this.#parts.told?.(error.code);
+    if (error.code !== 'INTERNAL') return;
     this.#parts.log.error({ connection: this.#socket.id, err: error.cause ?? error }, 'a WebSocket message failed');
   }
 
@@ -234,7 +237,7 @@ export class Connection implements StreamOutlet {
   }
 
   #refuse(error: TidegateError, envelope: Envelope | undefined): void {
-    if (error.code === 'INTERNAL') this.fault(error);
+    this.telling(error);
     if (envelope?.type === 'infer') envelope.findId();
     const stream = envelope !== undefined && envelope.stream >= 0 ? envelope.stream : undefined;
     this.#sendUnasked(errorFrame(error, { stream, id: envelope?.id }));

@@ -29,8 +29,8 @@ export interface StreamOutlet {
   ended(stream: Stream, reason: ClosedMessage['reason']): void;
   /** An answer has been made: credits may be granted, and a connection that leaves may be done. */
   progressed(): void;
-  /** A failure that is this program's fault, for the log. */
-  fault(error: TidegateError): void;
+  /** An error goes to the client: it is counted, and logged where it is this program's fault. */
+  telling(error: TidegateError): void;
 }
 
 interface Answer {
@@ -130,7 +130,7 @@ export class Stream {
   }
 
   failed(pending: PendingMessage, error: TidegateError): void {
-    if (error.code === 'INTERNAL') this.#outlet.fault(error);
+    this.#outlet.telling(error);
     const credits = this.#outlet.paused ? 0 : 1;
     // Without its state a stateful stream has nothing left to do; the error says so, and the stream ends behind it.
     if (this.#plan.stateful && error.code === 'SEQUENCE_NOT_FOUND') this.#ending ??= 'state_lost';

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import { WS_PATH, WS_SUBPROTOCOL } from '../../contract/ws-address.js';
 import { type Inference, STREAM_SEQUENCE_PREFIX } from '../admission/inference.js';
@@ -23,6 +24,8 @@ export interface WebSocketFaceParts {
   readonly inference: Inference;
   readonly limits: Limits;
   readonly log: WebSocketLog;
+  /** Counts an error that a client was told. */
+  readonly told?: (code: ErrorCode) => void;
 }
 
 /** Serves `tidegate.v1` (docs/websocket.md) on whatever socket calls it. */
