@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type BenchModel, inputWidth, writeBenchModels } from './bench-models.js';
 import { type LoadResult, runClosedLoop } from './closed-loop.js';
+import { runStreams } from './stream-closed-loop.js';
 
 /**
  * `npm run bench`: what this machine answers a second, and how long one request takes, with the bare socket measured in the
@@ -67,6 +68,10 @@ async function table(node: Server, bare: Server | undefined): Promise<void> {
       echoed,
     );
   }
+  const duration_ms = Number(values.seconds) * 1000;
+  const streamed = { port: node.port, model: 'small', inputs: jsonInputs('small'), streams: 16, duration_ms };
+  report('small, WebSocket, 16 streams of 1', await runStreams({ ...streamed, window: 1 }), undefined);
+  report('small, WebSocket, 16 streams of 8', await runStreams({ ...streamed, window: 8 }), undefined);
   report('mid, JSON, 64 connections', await measure(node, 64, jsonRequest('mid')), undefined);
   report('mid, binary, 64 connections', await measure(node, 64, binaryRequest('mid')), undefined);
 }
@@ -102,14 +107,14 @@ function report(label: string, result: LoadResult, base: LoadResult | undefined)
   console.log(`${label.padEnd(36)}${rate}   ${latency}${ratio}${failures}`);
 }
 
-function jsonRequest(model: BenchModel): Buffer {
+function jsonInputs(model: BenchModel): string {
   const width = inputWidth(model);
   const data = Array.from({ length: width }, (_, i) => Number((((i * 7919) % 10_000) / 10_000).toFixed(4)));
-  return post(
-    model,
-    Buffer.from(JSON.stringify({ inputs: [{ name: 'input', datatype: 'FP32', shape: [1, width], data }] })),
-    '',
-  );
+  return JSON.stringify([{ name: 'input', datatype: 'FP32', shape: [1, width], data }]);
+}
+
+function jsonRequest(model: BenchModel): Buffer {
+  return post(model, Buffer.from(`{"inputs":${jsonInputs(model)}}`), '');
 }
 
 function binaryRequest(model: BenchModel): Buffer {

@@ -6,6 +6,7 @@ import type { BodyTaker } from './face.js';
 import { DROPPED_BODIES } from './options.js';
 import { clientError, tooLarge, tooSlow, unknownCoding } from './refusal.js';
 import { type HeadFault, parseHead, type RequestHead } from './request-head.js';
+import { writeAnswer } from './tcp-answer.js';
 import { TcpExchange } from './tcp-exchange.js';
 import type { TcpServer } from './tcp-server.js';
 
@@ -113,7 +114,7 @@ export class TcpConnection {
     let first: TcpExchange | undefined = exchange;
     while (first?.answered) {
       this.#queue.shift();
-      this.#write(first);
+      writeAnswer(this.#socket, first);
       if (first.closes) {
         this.#close();
         return;
@@ -122,20 +123,6 @@ export class TcpConnection {
     }
     this.#since_ms = this.#server.clock_ms;
     this.#resume();
-  }
-
-  #write({ head, body, ascii }: TcpExchange): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    if (typeof body === 'string') {
-      socket.write(head + body, ascii ? 'latin1' : 'utf8');
-      return;
-    }
-    socket.cork();
-    socket.write(head, 'latin1');
-    // Node keeps what the kernel does not take at once, but shared memory changes when this call is over.
-    socket.write(body.buffer instanceof SharedArrayBuffer ? Buffer.from(body) : body);
-    socket.uncork();
   }
 
   /** Sends what was written and hangs up. What comes is dropped, so that the client finds the answer and not a reset. */
