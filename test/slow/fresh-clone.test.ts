@@ -6,6 +6,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { temporaryFolder } from '../harness/checkout.js';
 import { freshClone, Program, succeed, userEnvironment } from './clone.js';
 
+/** Offline: where the command is missing, npx must not look for a package of that name elsewhere. */
+const NPX = ['npx', '--offline', '--no-install', 'tidegate'] as const;
 const ANSWER = /"outputs":\[\{"name":/;
 
 /** Runs the line that was printed, as a user pastes it, and sends the request over again where there is no curl. */
@@ -27,6 +29,7 @@ async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Prog
 // In order: each step is what a user does after the one before.
 describe('from a fresh clone', { concurrency: 1 }, () => {
   let clone = '';
+  let isServed = false;
   let tarball = '';
   const cleanups: (() => Promise<void> | void)[] = [];
 
@@ -37,6 +40,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
     const metadata = await fetch(url);
     assert.equal(metadata.status, 200);
     for (const model of ['flights', 'iris', 'speech']) assert.match(npm.output, new RegExp(`\\b${model}\\b.*READY`));
+    isServed = true;
     npm.signal('SIGINT');
     const { output } = await npm.ended;
     await assert.rejects(fetch(url), output);
@@ -44,6 +48,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('the second time nothing is set up any more', async (t) => {
+    assert.ok(isServed, 'it did not start the first time');
     const started = performance.now();
     const { npm, curl } = await startedByNpm(t, clone);
     t.diagnostic(`served after ${Math.round(performance.now() - started)} ms`);
@@ -54,6 +59,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('npm run build makes what a package needs, and npm pack leaves the sources and the tests out', async (t) => {
+    assert.ok(isServed, 'it did not start');
     await succeed(t, ['npm', 'run', 'build'], clone);
     await succeed(t, ['npm', 'pack', '--silent'], clone);
     const [name] = (await readdir(clone)).filter((file) => file.endsWith('.tgz'));
@@ -69,11 +75,12 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('whoever installs the package has the command, the demo models and the client', async (t) => {
+    assert.notEqual(tarball, '', 'the package was not made');
     const folder = await temporaryFolder(t, 'user');
     await writeFile(join(folder, 'package.json'), '{ "name": "user", "private": true, "type": "module" }');
     await succeed(t, ['npm', 'install', '--no-fund', '--ignore-scripts', tarball], folder);
-    assert.match(await succeed(t, ['npx', '--no-install', 'tidegate', '--version'], folder), /^\d+\.\d+\.\d+/m);
-    const up = new Program(t, ['npx', '--no-install', 'tidegate', 'up', '--port', '0'], folder, userEnvironment());
+    assert.match(await succeed(t, [...NPX, '--version'], folder), /^\d+\.\d+\.\d+/m);
+    const up = new Program(t, [...NPX, 'up', '--port', '0'], folder, userEnvironment());
     const [, url] = await up.says(/^Open: +(http\S+)\/v2$/m);
     const script = `import { TidegateClient } from 'tidegate/client';
 const client = new TidegateClient(process.argv[2]);
