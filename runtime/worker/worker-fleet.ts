@@ -38,6 +38,8 @@ export class WorkerFleet {
   readonly #orders = new Map<number, LoadOrder>();
   readonly #respawns = new RespawnPolicy();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Asked to end while they sat in native code, and maybe still there: a process that ends meanwhile aborts. */
+  readonly #leaving = new Set<WorkerLink>();
   #nextIndex = 0;
   #stopping = false;
 
@@ -79,8 +81,9 @@ export class WorkerFleet {
   async stop(grace_ms: number): Promise<boolean> {
     this.#stopping = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    const ended = await Promise.all([...this.links].map((link) => link.stop(grace_ms)));
+    const ended = await Promise.all([...this.links, ...this.#leaving].map((link) => link.stop(grace_ms)));
     this.links.clear();
+    this.#leaving.clear();
     return ended.every((yes) => yes);
   }
 
@@ -113,6 +116,8 @@ export class WorkerFleet {
       if (aborted && link.hosted.size === 1) {
         link.hosted.delete(handle);
         this.links.delete(link);
+        this.#leaving.add(link);
+        void link.ended.then(() => this.#leaving.delete(link));
         await link.stop(0);
       } else {
         await this.#remove(link, handle).catch((error: unknown) => {

@@ -37,7 +37,8 @@ export class WorkerLink implements Link {
   readonly hosted = new Set<number>();
   readonly #worker: Worker;
   readonly #events: WorkerLinkEvents;
-  readonly #ended: Promise<void>;
+  /** Resolves when the thread has ended; never rejects. */
+  readonly ended: Promise<void>;
   readonly #pending = new Map<number, Pending>();
   #nextOrder = 1;
   #booted = false;
@@ -64,7 +65,7 @@ export class WorkerLink implements Link {
     });
     this.#worker.on('message', (message: FromWorker) => this.#received(message));
     this.#worker.on('error', (error) => this.#gone(error.message));
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         this.#gone(`the thread ended with exit code ${code}`);
         resolve();
@@ -139,7 +140,7 @@ export class WorkerLink implements Link {
     const late = new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), grace_ms);
     });
-    const ended = await Promise.race([this.#ended.then(() => true), late]);
+    const ended = await Promise.race([this.ended.then(() => true), late]);
     clearTimeout(timer);
     if (!ended) this.#worker.unref();
     return ended;
