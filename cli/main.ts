@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { SETTINGS } from '../std/config.js';
+import { quantityText } from '../std/quantity.js';
 import { addAskCommands } from './ask-commands.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { productVersion } from './product.js';
@@ -19,7 +20,26 @@ function build(): Command {
     .version(productVersion())
     .addHelpText('after', EXITS)
     .exitOverride()
-    .configureHelp({ showGlobalOptions: false });
+    // Else `--version` behind a command would be the program's: predict has one of its own.
+    .enablePositionalOptions();
+  addRuntime(program);
+  addUp(program);
+  addSettings(program.command('config').description('print every setting, its value and where it came from'))
+    .addHelpText('after', '\nExample:\n  TIDEGATE_WORKERS=4 tidegate config')
+    .action((_options, command: Command) => printConfig(command));
+  addAskCommands(program);
+  program
+    .command('version')
+    .description('print the version of tidegate and of Node.js')
+    .addHelpText('after', '\nExample:\n  tidegate version')
+    .action(() => console.log(`tidegate ${productVersion()} (Node.js ${process.version})`));
+  return program;
+}
+
+/** Here nobody reads a log: what is served is printed instead. */
+const UP_LOG_LEVEL = 'warn';
+
+function addRuntime(program: Command): void {
   addSettings(program.command('runtime').description('serve a folder of models'))
     .addHelpText(
       'after',
@@ -28,26 +48,21 @@ function build(): Command {
     .action(async (_options, command: Command) => {
       await serve(configOf(command, process.env).config);
     });
-  addSettings(program.command('up').description('serve the demo models, and say what to try next'))
+}
+
+function addUp(program: Command): void {
+  const described = new Map([
+    ['models', 'models in the data directory'],
+    ['log_level', UP_LOG_LEVEL],
+  ]);
+  addSettings(program.command('up').description('serve the demo models, and say what to try next'), described)
     .addHelpText('after', '\nExample:\n  tidegate up --port 9000')
     .action(async (_options, command: Command) => {
-      const { data_dir } = configOf(command, process.env).config;
-      await up(
-        configOf(
-          command,
-          process.env,
-          new Map([
-            ['models', demoModels(data_dir)],
-            ['log_level', 'warn'],
-          ]),
-        ).config,
-      );
+      const { config, sources } = configOf(command, process.env);
+      const models = sources.get('models') === 'default' ? demoModels(config.data_dir) : config.models;
+      const log_level = sources.get('log_level') === 'default' ? UP_LOG_LEVEL : config.log_level;
+      await up({ ...config, models, log_level });
     });
-  addSettings(program.command('config').description('print every setting, its value and where it came from'))
-    .addHelpText('after', '\nExample:\n  TIDEGATE_WORKERS=4 tidegate config')
-    .action((_options, command: Command) => printConfig(command));
-  addAskCommands(program);
-  return program;
 }
 
 function printConfig(command: Command): void {
@@ -59,7 +74,7 @@ function printConfig(command: Command): void {
   ]);
   const rows = SETTINGS.map(({ key, flag, variable }) => [
     key,
-    String(values.get(key)),
+    quantityText(values.get(key), key),
     sources.get(key) ?? '',
     flag,
     variable,

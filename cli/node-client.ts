@@ -3,25 +3,57 @@ import { CommandError, EXIT } from './exit.js';
 
 const ErrorSchema = z.object({ error: z.string(), code: z.string().optional() });
 
-/** Asks a running node. Ends the command with UNREACHABLE when nothing answers there. */
-export async function ask(url: string, path: string, body?: unknown): Promise<unknown> {
-  let response: Response;
+/** A question to a running node; its answer is what `schema` says. */
+export interface Question<T> {
+  readonly path: string;
+  /** Sent by POST as JSON; undefined: a GET. */
+  readonly body?: unknown;
+  readonly schema: z.ZodType<T>;
+}
+
+/** Asks a running node. Ends the command with UNREACHABLE when none answers there, with REFUSED when it does not want to. */
+export async function ask<T>(url: string, { path, body, schema }: Question<T>): Promise<T> {
+  const response = await reach(url, path, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) });
+  const json = parseJson(await response.text());
+  if (!response.ok) throw refusal(url, response.status, json);
+  const answer = schema.safeParse(json);
+  if (!answer.success) throw stranger(url, `its answer to ${path} is not what the Open Inference Protocol has`);
+  return answer.data;
+}
+
+export async function isReady(url: string): Promise<boolean> {
+  return (await reach(url, '/v2/health/ready', {})).ok;
+}
+
+async function reach(url: string, path: string, init: RequestInit): Promise<Response> {
+  if (!URL.canParse(path, url))
+    throw new CommandError(EXIT.USAGE, `--url is '${url}': give one like http://127.0.0.1:8080`);
   try {
-    const post = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
-    response = await fetch(new URL(path, url), post);
+    return await fetch(new URL(path, url), init);
   } catch (cause) {
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
-    throw new CommandError(
-      EXIT.UNREACHABLE,
-      `nothing answers at ${url} (${reason}): start a node with tidegate up, or give --url`,
-    );
+    const text = `nothing answers at ${url} (${reason}): start a node with tidegate up, or give --url`;
+    throw new CommandError(EXIT.UNREACHABLE, text);
   }
-  const text = await response.text();
-  const parsed: unknown = text === '' ? {} : JSON.parse(text);
-  if (response.ok) return parsed;
-  const refused = ErrorSchema.safeParse(parsed);
-  const message = refused.success
-    ? `${refused.data.error} (${refused.data.code ?? response.status})`
-    : `status ${response.status}`;
-  throw new CommandError(response.status < 500 ? EXIT.REFUSED : EXIT.FAILED, message);
+}
+
+/** undefined where it is no JSON. */
+function parseJson(text: string): unknown {
+  if (text === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(url: string, status: number, json: unknown): CommandError {
+  const told = ErrorSchema.safeParse(json);
+  if (!told.success) return stranger(url, `it answers with status ${status}`);
+  const message = `${told.data.error} (${told.data.code ?? status})`;
+  return new CommandError(status < 500 ? EXIT.REFUSED : EXIT.FAILED, message);
+}
+
+function stranger(url: string, why: string): CommandError {
+  return new CommandError(EXIT.FAILED, `what listens at ${url} is no Tidegate node: ${why}; give another --url`);
 }

@@ -2,27 +2,33 @@ import { existsSync, readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { parse } from 'yaml';
 import { TidegateError } from '../contract/error.js';
-import { type ResolvedConfig, resolveConfig, SETTINGS } from '../std/config.js';
+import { type ResolvedConfig, resolveConfig, SETTINGS, type Setting } from '../std/config.js';
+import { quantityText } from '../std/quantity.js';
 
 const CONFIG_FILE = 'tidegate.yaml';
 
-/** Gives a command a flag for every setting; limits are not in its help, `tidegate config` lists them. */
-export function addSettings(command: Command): Command {
+/** Gives a command a flag for every setting. `presets` are the defaults that this command has of its own, as its help names them. */
+export function addSettings(command: Command, presets: ReadonlyMap<string, string> = new Map()): Command {
   command.option('--config <file>', `settings as YAML (default: ${CONFIG_FILE} where there is one)`);
   for (const setting of SETTINGS) {
-    const argument = typeof setting.default === 'boolean' ? '' : ' <value>';
-    const option = new Option(`${setting.flag}${argument}`, `${setting.description} [${setting.variable}]`);
-    command.addOption(setting.key.startsWith('limits.') ? option.hideHelp() : option);
+    const isSwitch = typeof setting.default === 'boolean';
+    const option = new Option(
+      `${setting.flag} ${isSwitch ? '[value]' : '<value>'}`,
+      describeSetting(setting, presets.get(setting.key)),
+    );
+    command.addOption(setting.key.startsWith('limits.') ? option.helpGroup('Limits:') : option);
   }
   return command;
 }
 
+/** What one setting means, as its help has it. A default that depends on the machine is part of the description. */
+function describeSetting({ key, variable, description, default: value }: Setting, preset?: string): string {
+  const said = description.includes('default:') ? '' : `; default: ${preset ?? quantityText(value, key)}`;
+  return `${description}${said} [${variable}]`;
+}
+
 /** The configuration from the flags of `command`, the environment and the file. */
-export function configOf(
-  command: Command,
-  env: NodeJS.ProcessEnv,
-  presets: ReadonlyMap<string, string> = new Map(),
-): ResolvedConfig {
+export function configOf(command: Command, env: NodeJS.ProcessEnv): ResolvedConfig {
   const options: Record<string, unknown> = command.opts();
   const flags = new Map<string, string | boolean>();
   for (const setting of SETTINGS) {
@@ -30,9 +36,6 @@ export function configOf(
     if (typeof value === 'string' || typeof value === 'boolean') flags.set(setting.key, value);
   }
   const file = options['config'];
-  const resolved = resolveConfig({ flags, env, file: readFile(typeof file === 'string' ? file : undefined) });
-  if ([...presets.keys()].every((key) => resolved.sources.get(key) !== 'default')) return resolved;
-  for (const [key, value] of presets) if (resolved.sources.get(key) === 'default') flags.set(key, value);
   return resolveConfig({ flags, env, file: readFile(typeof file === 'string' ? file : undefined) });
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { modelMetadata } from '../runtime/model/model-config.js';
 import type { ModelCatalog } from '../runtime/model/served-version.js';
 import type { Config } from '../std/config.js';
+import { CommandError, EXIT } from './exit.js';
 import { curlLine } from './sample-request.js';
 import { type ServedNode, serve } from './serve.js';
 import { table } from './table.js';
@@ -21,7 +22,12 @@ export async function up(config: Config): Promise<void> {
 /** The demo models: where set-up places them in a checkout, else those that travel with the package. */
 export function demoModels(data_dir: string): string {
   const placed = join(data_dir, 'models');
-  return existsSync(placed) ? placed : fileURLToPath(new URL('../demo/models', import.meta.url));
+  const packed = fileURLToPath(new URL('../demo/models', import.meta.url));
+  const found = [placed, packed].find((folder) => existsSync(folder));
+  if (found !== undefined) return found;
+  const remedy =
+    'run npm start in a checkout, which makes them, or serve a folder of your own: tidegate runtime --models DIR';
+  throw new CommandError(EXIT.FAILED, `there are no demo models in ${placed}: ${remedy}`);
 }
 
 function welcome({ node, url }: ServedNode): string {
@@ -39,7 +45,7 @@ function welcome({ node, url }: ServedNode): string {
     `Open:       ${url}/v2`,
     `Metrics:    ${url}/metrics`,
     `WebSocket:  ${url.replace('http', 'ws')}/v2/ws  (docs/websocket.md)`,
-    'Replay:     node dist/examples/flights/replay.js',
+    ...(catalog.models().includes('flights') ? [`Replay:     npm run example:flights -- --url ${url}`] : []),
     'Stop:       Ctrl-C',
     '',
   );

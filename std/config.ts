@@ -155,7 +155,7 @@ function checkVariables(env: ConfigInput['env']): void {
   const known = SETTINGS.map((setting) => setting.variable);
   for (const name of Object.keys(env)) {
     if (!name.startsWith(PREFIX) || known.includes(name)) continue;
-    throw invalid(`the variable ${name} is no setting${didYouMean(name, known)}; tidegate config lists them`);
+    throw invalid(`the variable ${name} is no setting${didYouMean(name, known)} (tidegate config lists them)`);
   }
 }
 
@@ -170,7 +170,11 @@ function flatten(file: unknown): Map<string, unknown> {
         ? entriesOf(value, 'limits').map(([key, item]) => [`limits.${key}`, item] as const)
         : [[name, value] as const];
     for (const [key, item] of inner) {
-      if (!known.includes(key)) throw invalid(`the file has '${key}', which is no setting${didYouMean(key, known)}`);
+      if (!known.includes(key)) {
+        throw invalid(
+          `the file has '${key}', which is no setting${didYouMean(key, known)} (tidegate config lists them)`,
+        );
+      }
       values.set(key, item);
     }
   }
@@ -195,7 +199,7 @@ function unflatten(values: ReadonlyMap<string, unknown>): Record<string, unknown
 
 function didYouMean(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
-  return nearest === undefined ? '' : `: did you mean ${nearest}?`;
+  return nearest === undefined ? '' : `, but ${nearest} is`;
 }
 
 function invalid(message: string): TidegateError {
