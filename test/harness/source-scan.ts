@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { CHECKOUT } from './checkout.js';
@@ -16,7 +16,13 @@ const NOT_OURS = /^(node_modules|dist|dist-.*|\.git|\.tidegate|\.venv|\.cache)$/
 /** Every file that belongs to the project: what git tracks or would; without git, what lies there. */
 export function projectFiles(): readonly string[] {
   try {
-    const options = { cwd: CHECKOUT, encoding: 'utf8', maxBuffer: 1 << 26 } as const;
+    const options: ExecFileSyncOptionsWithStringEncoding = {
+      cwd: CHECKOUT,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+      // Where there is no repository git says so on stderr, which is nobody's concern here.
+      stdio: ['ignore', 'pipe', 'ignore'],
+    };
     const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], options);
     const deleted = new Set(execFileSync('git', ['ls-files', '--deleted', '-z'], options).split('\0'));
     return [...new Set(listed.split('\0'))].filter((path) => path !== '' && !deleted.has(path)).sort();

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ask, floats, post, repositoryIndex, until } from '../harness/ask.js';
-import { modelFolder } from '../harness/checkout.js';
+import { FIXTURES, modelFolder } from '../harness/checkout.js';
 import { startRuntime } from '../harness/runtime.js';
 import { startRuntimeProcess } from '../harness/runtime-process.js';
+
+const SLUGGISH = join(FIXTURES, 'serving-late', 'sluggish');
 
 async function scaleAnswers(url: string): Promise<void> {
   const { outputs, error } = await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])]);
@@ -36,7 +38,8 @@ test('a corrupt file, an empty one and a wrong manifest are in the index with th
 
 // In a process of its own: a thread that is busy in native code cannot be ended, only left behind.
 test('a model whose load takes long holds nobody up, and is given up in time', async (t) => {
-  const folder = await modelFolder(t, ['scale', 'sluggish']);
+  const folder = await modelFolder(t, ['scale']);
+  await cp(SLUGGISH, join(folder, 'sluggish'), { recursive: true });
   const { url } = await startRuntimeProcess(t, folder, ['--limit-model-load-timeout-ms', '700']);
   // It was loading while the other one became ready, and has been given up since.
   await scaleAnswers(url);
