@@ -1,4 +1,5 @@
-// Runs the whole suite: `npm test`, or after a build `node test/run.mjs [--only AREA]… [--skip AREA]… [--slow] [--no-lint] [--dist DIR]`.
+// Runs the whole suite: `npm test`, or a part of it: `npm test -- [AREA]… [--skip AREA]… [--slow] [--no-lint] [--dist DIR]`. An area is
+// a folder below test/ or the beginning of a file's name there: `codec`, `integration/swap`, `tidy`. `--only AREA` says the same.
 // Plain JavaScript, so that it runs before anything is compiled. The type check is the build itself, which `pretest` has done.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -90,7 +91,8 @@ async function runTests(files, slow) {
 }
 
 function readArguments() {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       only: { type: 'string', multiple: true, default: [] },
       skip: { type: 'string', multiple: true, default: [] },
@@ -100,7 +102,8 @@ function readArguments() {
       dist: { type: 'string', default: 'dist' },
     },
   });
-  return { ...values, lint: values.lint && !values['no-lint'] && values.only.length === 0 && !values.slow };
+  const only = [...values.only, ...positionals];
+  return { ...values, only, lint: values.lint && !values['no-lint'] && only.length === 0 && !values.slow };
 }
 
 async function main() {

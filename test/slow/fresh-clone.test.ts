@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { temporaryFolder } from '../harness/checkout.js';
+import { CHECKOUT, SERVING_MODELS, temporaryFolder } from '../harness/checkout.js';
+import { startRuntimeProcess } from '../harness/runtime-process.js';
 import { freshClone, Program, succeed, userEnvironment } from './clone.js';
 
 /** Offline: where the command is missing, npx must not look for a package of that name elsewhere. */
 const NPX = ['npx', '--offline', '--no-install', 'tidegate'] as const;
+const NO_REGISTRY = /\b(ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
 const ANSWER = /"outputs":\[\{"name":/;
 
 /** Runs the line that was printed, as a user pastes it, and sends the request over again where there is no curl. */
@@ -30,12 +32,18 @@ async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Prog
 describe('from a fresh clone', { concurrency: 1 }, () => {
   let clone = '';
   let isServed = false;
+  let withoutRegistry = '';
   let tarball = '';
   const cleanups: (() => Promise<void> | void)[] = [];
 
   it('npm start installs, builds, makes the models, serves, and prints a line that works when pasted', async (t) => {
     clone = await freshClone({ after: (action) => cleanups.push(action) });
-    const { npm, curl, url } = await startedByNpm(t, clone);
+    const started = await startedByNpm(t, clone).catch((error: unknown) => {
+      withoutRegistry = NO_REGISTRY.exec(String(error))?.[0] ?? '';
+      if (withoutRegistry === '') throw error;
+    });
+    if (started === undefined) return t.skip(`no package registry can be reached: ${withoutRegistry}`);
+    const { npm, curl, url } = started;
     assert.match(await pasted(t, curl), ANSWER);
     const metadata = await fetch(url);
     assert.equal(metadata.status, 200);
@@ -48,6 +56,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('the second time nothing is set up any more', async (t) => {
+    if (withoutRegistry !== '') return t.skip(withoutRegistry);
     assert.ok(isServed, 'it did not start the first time');
     const started = performance.now();
     const { npm, curl } = await startedByNpm(t, clone);
@@ -59,8 +68,10 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('npm run build makes what a package needs, and npm pack leaves the sources and the tests out', async (t) => {
+    if (withoutRegistry !== '') return t.skip(withoutRegistry);
     assert.ok(isServed, 'it did not start');
     await succeed(t, ['npm', 'run', 'build'], clone);
+    assert.match(await succeed(t, [...NPX, '--help'], clone), /Usage: tidegate/);
     await succeed(t, ['npm', 'pack', '--silent'], clone);
     const [name] = (await readdir(clone)).filter((file) => file.endsWith('.tgz'));
     tarball = join(clone, name);
@@ -75,24 +86,23 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
   });
 
   it('whoever installs the package has the command, the demo models and the client', async (t) => {
+    if (withoutRegistry !== '') return t.skip(withoutRegistry);
     assert.notEqual(tarball, '', 'the package was not made');
     const folder = await temporaryFolder(t, 'user');
     await writeFile(join(folder, 'package.json'), '{ "name": "user", "private": true, "type": "module" }');
-    await succeed(t, ['npm', 'install', '--no-fund', '--ignore-scripts', tarball], folder);
+    // With the install scripts, as npm's defaults have it; this one variable keeps CUDA from being downloaded on machines with a GPU.
+    const env = userEnvironment({ npm_config_onnxruntime_node_install: 'skip' });
+    await succeed(t, ['npm', 'install', '--no-fund', tarball], folder, env);
     assert.match(await succeed(t, [...NPX, '--version'], folder), /^\d+\.\d+\.\d+/m);
-    const up = new Program(t, [...NPX, 'up', '--port', '0'], folder, userEnvironment());
+    const command = join(folder, 'node_modules', '.bin', 'tidegate');
+    const runtime = await startRuntimeProcess(t, SERVING_MODELS, [], [command]);
+    assert.equal((await fetch(`${runtime.url}/v2/models/scale/ready`)).status, 200);
+    const up = new Program(t, [command, 'up', '--port', '0'], folder, userEnvironment());
     const [, url] = await up.says(/^Open: +(http\S+)\/v2$/m);
-    const script = `import { TidegateClient } from 'tidegate/client';
-const client = new TidegateClient(process.argv[2]);
-const { inputs } = await client.metadata('iris');
-const data = [5.1, 3.5, 1.4, 0.2];
-const result = await client.infer('iris', { [inputs[0].name]: { shape: [1, 4], datatype: 'FP32', data } });
-console.log(Object.keys(result.outputs).length > 0 ? 'scored' : 'nothing');`;
-    await writeFile(join(folder, 'score.js'), script);
-    assert.match(await succeed(t, [process.execPath, 'score.js', url], folder), /scored/);
+    await cp(join(CHECKOUT, 'test', 'pack', 'consumer.mjs'), join(folder, 'consumer.mjs'));
+    assert.match(await succeed(t, [process.execPath, 'consumer.mjs', url], folder), /^\S+ \S+$/m);
     up.signal('SIGINT');
     await up.ended;
-    assert.equal(existsSync(join(folder, 'dist')), false);
   });
 
   it('nothing is left behind', async () => {
