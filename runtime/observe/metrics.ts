@@ -45,20 +45,36 @@ const COUNTERS: readonly Family<number>[] = [
   ['nv_inference_request_success', 'Requests answered', (c) => c.success.count],
   ['nv_inference_count', 'Rows answered', (c) => c.rows],
   ['nv_inference_exec_count', 'Batches run', (c) => c.executions],
-  ['nv_inference_request_duration_us', 'Time of answered requests, from arrival to answer', (c) => c.success.us],
-  ['nv_inference_queue_duration_us', 'Time of answered requests in the queue', (c) => c.queue.us],
-  ['nv_inference_compute_input_duration_us', 'Time of putting inputs together', (c) => c.compute_input.us],
-  ['nv_inference_compute_infer_duration_us', 'Time of running the model', (c) => c.compute_infer.us],
-  ['nv_inference_compute_output_duration_us', 'Time of taking outputs apart', (c) => c.compute_output.us],
+  [
+    'nv_inference_request_duration_us',
+    'Microseconds of answered requests, from arrival to answer',
+    (c) => c.success.us,
+  ],
+  ['nv_inference_queue_duration_us', 'Microseconds of answered requests in the queue', (c) => c.queue.us],
+  [
+    'nv_inference_compute_input_duration_us',
+    'Microseconds of answered requests while inputs were put together',
+    (c) => c.compute_input.us,
+  ],
+  [
+    'nv_inference_compute_infer_duration_us',
+    'Microseconds of answered requests while the model ran',
+    (c) => c.compute_infer.us,
+  ],
+  [
+    'nv_inference_compute_output_duration_us',
+    'Microseconds of answered requests while outputs were taken apart',
+    (c) => c.compute_output.us,
+  ],
 ];
 
 const HISTOGRAMS: readonly Family<Histogram>[] = [
   ['tidegate_batch_rows', 'Rows of a batch', (c) => c.batch_rows],
   ['tidegate_request_us', 'Microseconds of a request from arrival to answer', (c) => c.request_us],
   ['tidegate_queue_us', 'Microseconds of a request in the queue', (c) => c.queue_us],
-  ['tidegate_compute_input_us', 'Microseconds of putting the inputs of a batch together', (c) => c.input_us],
-  ['tidegate_compute_infer_us', 'Microseconds of one run of the model', (c) => c.infer_us],
-  ['tidegate_compute_output_us', 'Microseconds of taking the outputs of a batch apart', (c) => c.output_us],
+  ['tidegate_compute_input_us', 'Microseconds of a batch while its inputs are put together', (c) => c.input_us],
+  ['tidegate_compute_infer_us', 'Microseconds of a batch while the model runs', (c) => c.infer_us],
+  ['tidegate_compute_output_us', 'Microseconds of a batch while its outputs are taken apart', (c) => c.output_us],
 ];
 
 const QUANTILES = [0.5, 0.99] as const;
@@ -115,7 +131,12 @@ export class Metrics {
     out.value('tidegate_worker_threads', 'gauge', 'Worker threads', threads);
     out.value('tidegate_workers_running', 'gauge', 'Batches in worker threads now', running);
     out.value('tidegate_workers', 'gauge', 'Batches that may run at a time', permits);
-    out.value('tidegate_worker_busy_us_total', 'counter', 'Time spent on batches', Math.round(busy_us));
+    out.value(
+      'tidegate_worker_busy_us_total',
+      'counter',
+      'Microseconds that were spent on batches',
+      Math.round(busy_us),
+    );
     out.value('tidegate_worker_lost_total', 'counter', 'Worker threads that died', this.#statistics.workers_lost);
     out.value('tidegate_worker_restarts_total', 'counter', 'Worker threads that replaced a dead one', restarts);
   }
@@ -123,21 +144,41 @@ export class Metrics {
   #memory(out: Exposition): void {
     const node = this.#sources.memory();
     out.value('tidegate_slab_used_bytes', 'gauge', 'Shared memory taken by requests and states', node.slab_used_bytes);
-    out.value('tidegate_slab_mapped_bytes', 'gauge', 'Shared memory held for them', node.slab_mapped_bytes);
-    out.value('tidegate_model_memory_used_bytes', 'gauge', 'What loaded models count for', node.model_used_bytes);
-    out.value('tidegate_model_memory_budget_bytes', 'gauge', 'What models may count for', node.model_budget_bytes);
+    out.value(
+      'tidegate_slab_mapped_bytes',
+      'gauge',
+      'Shared memory held for requests and states',
+      node.slab_mapped_bytes,
+    );
+    out.value(
+      'tidegate_model_memory_used_bytes',
+      'gauge',
+      'What loaded models count for against the budget',
+      node.model_used_bytes,
+    );
+    out.value(
+      'tidegate_model_memory_budget_bytes',
+      'gauge',
+      'The budget for models in memory',
+      node.model_budget_bytes,
+    );
     const own = process.memoryUsage();
     out.value('tidegate_process_resident_bytes', 'gauge', 'Resident memory of the process', own.rss);
     out.value('tidegate_heap_used_bytes', 'gauge', 'JavaScript heap of the socket thread in use', own.heapUsed);
-    out.value('tidegate_heap_held_bytes', 'gauge', 'JavaScript heap of the socket thread', own.heapTotal);
-    out.value('tidegate_external_bytes', 'gauge', 'Memory outside of the heap that it refers to', own.external);
+    out.value('tidegate_heap_held_bytes', 'gauge', 'JavaScript heap of the socket thread, used or not', own.heapTotal);
+    out.value(
+      'tidegate_external_bytes',
+      'gauge',
+      'Memory outside of the JavaScript heap that its objects hold',
+      own.external,
+    );
   }
 
   #callers(out: Exposition): void {
     const { connections, streams, unsent_bytes } = this.#sources.websocket();
     out.value('tidegate_open_connections', 'gauge', 'Open connections of any kind', this.#sources.connections());
     out.value('tidegate_open_websockets', 'gauge', 'Open WebSocket connections', connections);
-    out.value('tidegate_open_streams', 'gauge', 'Open streams on them', streams);
+    out.value('tidegate_open_streams', 'gauge', 'Open streams on WebSocket connections', streams);
     out.value('tidegate_websocket_unsent_bytes', 'gauge', 'Answers that their clients have not taken', unsent_bytes);
     out.value('tidegate_open_sequences', 'gauge', 'Sequences and streams with state', this.#sources.sequences());
   }
@@ -146,7 +187,12 @@ export class Metrics {
     const delayHelp = 'Microseconds that the socket thread was late for its timers';
     out.histogram('tidegate_event_loop_delay_us', delayHelp, [['', this.#loop.histogram]]);
     const { user, system } = process.cpuUsage();
-    out.value('tidegate_process_cpu_us_total', 'counter', 'Processor time of the process', user + system);
+    out.value(
+      'tidegate_process_cpu_us_total',
+      'counter',
+      'Microseconds of processor time, of all threads',
+      user + system,
+    );
     out.value('tidegate_uptime_seconds', 'gauge', 'Age of the process', process.uptime());
     const { version, socket } = this.#build();
     const labels = labelText({ version, socket, node: process.version });

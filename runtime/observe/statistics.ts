@@ -43,6 +43,7 @@ export class Statistics implements Observer {
   readonly #byHandle: (VersionCounters | undefined)[] = [];
   /** Errors that callers were told, those that never were a request of a model among them. */
   readonly #told: Readonly<Record<FaceName, Map<ErrorCode, number>>> = { http: new Map(), websocket: new Map() };
+  #uses = 0;
   workers_lost = 0;
 
   admitted(version: ServedVersion): void {
@@ -95,7 +96,7 @@ export class Statistics implements Observer {
   #forgetIdlest(): void {
     let idlest: [name: string, counters: VersionCounters] | undefined;
     for (const each of this.#byName) {
-      if (idlest === undefined || each[1].last_inference_ms < idlest[1].last_inference_ms) idlest = each;
+      if (idlest === undefined || each[1].used < idlest[1].used) idlest = each;
     }
     if (idlest === undefined) return;
     const [name, counters] = idlest;
@@ -109,6 +110,7 @@ export class Statistics implements Observer {
       counters = this.of(version.model, version.version);
       this.#byHandle[version.handle] = counters;
     }
+    counters.used = ++this.#uses;
     return counters;
   }
 }

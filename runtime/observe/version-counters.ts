@@ -36,6 +36,8 @@ export class VersionCounters {
   readonly version: string;
   /** The labels model and version, as the exposition has them. */
   readonly labels: LabelText;
+  /** When it was counted last, in events of all versions. */
+  used = 0;
   admitted = 0;
   rows = 0;
   executions = 0;
