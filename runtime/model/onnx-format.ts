@@ -1,7 +1,7 @@
 import type { Datatype } from '../../contract/datatype.js';
 
 /** Field numbers of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3, those that are read or rewritten here. */
-export const MODEL = { ir_version: 1, graph: 7, opset_import: 8 } as const;
+export const MODEL = { ir_version: 1, graph: 7, opset_import: 8, functions: 25 } as const;
 export const GRAPH = {
   node: 1,
   initializer: 5,
