@@ -23,7 +23,7 @@ export function addSettings(command: Command, presets: ReadonlyMap<string, strin
 
 /** What one setting means, as its help has it. A default that depends on the machine is part of the description. */
 function describeSetting({ key, variable, description, default: value }: Setting, preset?: string): string {
-  const said = description.includes('default:') ? '' : `; default: ${preset ?? quantityText(value, key)}`;
+  const said = description.includes('default:') ? '' : `; default: ${preset ?? (quantityText(value, key) || 'none')}`;
   return `${description}${said} [${variable}]`;
 }
 
