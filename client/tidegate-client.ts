@@ -54,7 +54,8 @@ export class TidegateClient {
   constructor(url: string, options: ClientOptions = {}) {
     this.url = url.replace(/\/+$/, '');
     this.#headers = options.headers ?? {};
-    this.#fetch = options.fetch ?? fetch;
+    // Browsers refuse to run their own fetch as a method of anything but the window.
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
   }
 
   /** Scores one request. Tensors travel in binary form both ways. */

@@ -2,6 +2,7 @@ import type { Limits } from '../contract/limits.js';
 import { Admission } from './admission/admission.js';
 import { Sequences } from './admission/sequences.js';
 import { Host } from './batch/host.js';
+import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
 import { ModelRepository } from './model/repository.js';
 import type { ModelCatalog } from './model/served-version.js';
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly workers: number;
   /** Worker threads there may be; above it models share threads. */
   readonly max_threads: number;
+  /** Origins whose pages may call this node from a browser, separated by commas; `*`: any; '': none. */
+  readonly cors_origins: string;
   readonly server_name: string;
   readonly server_version: string;
   readonly model_poll_ms: number;
@@ -87,7 +90,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       socket: socket?.kind ?? '',
     }),
   );
+  const origins = options.cors_origins
+    .split(',')
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== '');
   const http = createHttpFace({
+    cors: origins.length === 0 ? undefined : new CorsPolicy(origins),
     catalog,
     inference,
     limits,

@@ -32,6 +32,10 @@ export const ConfigSchema = z.strictObject({
     .nonnegative()
     .default(1000)
     .describe('how often the folder of models is looked at for changes; 0: never'),
+  cors_origins: z
+    .string()
+    .default('')
+    .describe('origins whose pages may call this node from a browser, separated by commas; *: any'),
   server_name: z.string().min(1).default('tidegate').describe('name in GET /v2; some clients want triton'),
   node_name: z
     .string()

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { Inference } from '../admission/inference.js';
 import type { ModelCatalog } from '../model/served-version.js';
+import type { CorsPolicy } from './cors.js';
 
 /** What one request did, for the log. */
 export interface RequestFields {
@@ -42,6 +43,8 @@ export interface HttpDependencies {
   /** Whether this node wants traffic. */
   ready(): boolean;
   readonly log: HttpLog;
+  /** undefined: pages of other origins may not read what this node answers. */
+  readonly cors?: CorsPolicy | undefined;
   /** Counts an error that a caller was told. */
   readonly told?: (code: ErrorCode) => void;
 }

@@ -15,8 +15,11 @@ const MOST_VERSION_DIGITS = 15;
 /** The Open Inference Protocol over HTTP. */
 export function createHttpFace(deps: HttpDependencies): HttpFace {
   return {
-    begin(exchange) {
+    begin(asked) {
+      const { cors } = deps;
+      const exchange = cors === undefined ? asked : cors.admit(asked);
       try {
+        if (cors?.answerPreflight(exchange)) return undefined;
         return begin(exchange, deps);
       } catch (thrown) {
         const error = asTidegateError(thrown);

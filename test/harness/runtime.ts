@@ -33,6 +33,7 @@ export async function startRuntime(t: Cleanup, models: string, options: RuntimeO
     socket: 'net',
     workers: 1,
     max_threads: 32,
+    cors_origins: '',
     server_name: 'tidegate',
     server_version: '0.0.0',
     model_poll_ms: 0,
