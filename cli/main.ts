@@ -5,10 +5,8 @@ import { quantityText } from '../std/quantity.js';
 import { addAskCommands } from './ask-commands.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { productVersion } from './product.js';
-import { serve } from './serve.js';
 import { addSettings, configOf } from './settings.js';
 import { table } from './table.js';
-import { demoModels, up } from './up.js';
 
 const EXITS = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 not reachable.
@@ -46,7 +44,10 @@ function addRuntime(program: Command): void {
       '\nExamples:\n  tidegate runtime --models ./models\n  tidegate runtime --models ./models --port 9000 --workers 4 --limit-max-body-bytes 128MiB',
     )
     .action(async (_options, command: Command) => {
-      await serve(configOf(command, process.env).config);
+      const { config } = configOf(command, process.env);
+      // Only here, so that the other commands do not wait for the libraries of the runtime.
+      const { serve } = await import('./serve.js');
+      await serve(config);
     });
 }
 
@@ -59,6 +60,7 @@ function addUp(program: Command): void {
     .addHelpText('after', '\nExample:\n  tidegate up --port 9000')
     .action(async (_options, command: Command) => {
       const { config, sources } = configOf(command, process.env);
+      const { demoModels, up } = await import('./up.js');
       const models = sources.get('models') === 'default' ? demoModels(config.data_dir) : config.models;
       const log_level = sources.get('log_level') === 'default' ? UP_LOG_LEVEL : config.log_level;
       await up({ ...config, models, log_level });
