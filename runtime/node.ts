@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../contract/error.js';
 import type { Limits } from '../contract/limits.js';
 import { Admission } from './admission/admission.js';
 import { Sequences } from './admission/sequences.js';
@@ -9,7 +10,7 @@ import type { ModelCatalog } from './model/served-version.js';
 import { createFaceLog, type NodeLog } from './observe/face-log.js';
 import { type MetricSources, Metrics } from './observe/metrics.js';
 import { type ModelStatistics, Statistics } from './observe/statistics.js';
-import type { Socket } from './socket/face.js';
+import type { HttpFace, Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
 
@@ -58,67 +59,15 @@ export interface RunningNode {
 
 /** One data-plane node: the stages of docs/architecture.md, wired in the order of a request. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { limits, log } = options;
-  const statistics = new Statistics();
-  const host = new Host(options, statistics);
-  const catalog = await ModelRepository.start({
-    directory: options.models,
-    host,
-    workers: options.workers,
-    limits,
-    log,
-    poll_ms: options.model_poll_ms,
-  });
-  const sequences = new Sequences(host.arena, limits);
-  const { max_queue_bytes } = limits;
-  const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
-  const faceLog = createFaceLog(log, options);
-  const websocket = createWebSocketFace({
-    catalog,
-    inference,
-    limits,
-    log: faceLog,
-    told: (code) => statistics.told('websocket', code),
-  });
-  const life = { ready: true };
-  let socket: Socket | undefined;
-  const metrics = new Metrics(
-    statistics,
-    metricSources({ host, catalog, sequences, websocket }, options.workers, () => socket),
-    () => ({
-      version: options.server_version,
-      socket: socket?.kind ?? '',
-    }),
-  );
-  const origins = options.cors_origins
-    .split(',')
-    .map((origin) => origin.trim())
-    .filter((origin) => origin !== '');
-  const http = createHttpFace({
-    cors: origins.length === 0 ? undefined : new CorsPolicy(origins),
-    catalog,
-    inference,
-    limits,
-    log: faceLog,
-    told: (code) => statistics.told('http', code),
-    server: {
-      name: options.server_name,
-      version: options.server_version,
-      socketKind: () => socket?.kind ?? '',
-    },
-    statistics: (model, version) => modelStatistics(statistics, catalog, model, version),
-    metrics: () => metrics.expose(),
-    ready: () => life.ready && catalog.settled,
-  });
+  const life: Life = { ready: true, socket: undefined };
+  const stages = await openStages(options);
+  const metrics = openMetrics(stages, options, life);
+  const http = openHttp(stages, metrics, options, life);
+  const { host, catalog, websocket, sequences } = stages;
+  const { limits } = options;
   try {
-    socket = await listen({
-      host: options.host,
-      port: options.port,
-      choice: options.socket,
-      limits,
-      http,
-      websocket,
-    });
+    const address = { host: options.host, port: options.port };
+    life.socket = await listen({ ...address, choice: options.socket, limits, http, websocket });
   } catch (error) {
     await catalog.close();
     sequences.stop();
@@ -126,10 +75,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await host.stop(limits.drain_timeout_ms);
     throw error;
   }
-  const parts = { socket, websocket, catalog, inference, sequences, metrics, host };
+  const parts = { ...stages, metrics, socket: life.socket };
   return {
-    address: { host: options.host, port: socket.port },
-    socketKind: socket.kind,
+    address: { host: options.host, port: life.socket.port },
+    socketKind: life.socket.kind,
     catalog,
     host,
     settled: () => catalog.started(),
@@ -140,14 +89,65 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   };
 }
 
-interface Parts {
-  readonly socket: Socket;
-  readonly websocket: StreamingFace;
-  readonly catalog: ModelRepository;
-  readonly inference: Admission;
-  readonly sequences: Sequences;
-  readonly metrics: Metrics;
+/** What changes while a node runs, and is asked for when somebody wants to know. */
+interface Life {
+  ready: boolean;
+  socket: Socket | undefined;
+}
+
+interface Stages {
+  readonly statistics: Statistics;
   readonly host: Host;
+  readonly catalog: ModelRepository;
+  readonly sequences: Sequences;
+  readonly inference: Admission;
+  readonly websocket: StreamingFace;
+}
+
+async function openStages(options: NodeOptions): Promise<Stages> {
+  const { limits, log, workers } = options;
+  const statistics = new Statistics();
+  const host = new Host(options, statistics);
+  const folder = { directory: options.models, poll_ms: options.model_poll_ms };
+  const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log });
+  const sequences = new Sequences(host.arena, limits);
+  const { max_queue_bytes } = limits;
+  const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
+  const told = (code: ErrorCode) => statistics.told('websocket', code);
+  const websocket = createWebSocketFace({ catalog, inference, limits, log: createFaceLog(log, options), told });
+  return { statistics, host, catalog, sequences, inference, websocket };
+}
+
+function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics {
+  const build = () => ({ version: options.server_version, socket: life.socket?.kind ?? '' });
+  return new Metrics(
+    stages.statistics,
+    metricSources(stages, options.workers, () => life.socket),
+    build,
+  );
+}
+
+function openHttp(stages: Stages, metrics: Metrics, options: NodeOptions, life: Life): HttpFace {
+  const { catalog, inference, statistics } = stages;
+  const { server_name: name, server_version: version, limits } = options;
+  const origins = options.cors_origins.split(',').map((origin) => origin.trim());
+  return createHttpFace({
+    catalog,
+    inference,
+    limits,
+    log: createFaceLog(options.log, options),
+    cors: options.cors_origins === '' ? undefined : new CorsPolicy(origins),
+    told: (code) => statistics.told('http', code),
+    server: { name, version, socketKind: () => life.socket?.kind ?? '' },
+    statistics: (model, number) => modelStatistics(statistics, catalog, model, number),
+    metrics: () => metrics.expose(),
+    ready: () => life.ready && catalog.settled,
+  });
+}
+
+interface Parts extends Stages {
+  readonly socket: Socket;
+  readonly metrics: Metrics;
 }
 
 const DRAIN_POLL_MS = 5;

@@ -79,6 +79,14 @@ test('a model of any name is a label', (t) => {
   assert.equal(numberOf(families, 'nv_inference_exec_count', { model: 'a "b"\\\n' }), 1);
 });
 
+test('a version that never ran has counters of zero, and no histograms', (t) => {
+  const statistics = new Statistics();
+  statistics.of('idle', 1);
+  const families = parseExposition(metricsOf(t, statistics).expose());
+  assert.equal(numberOf(families, 'nv_inference_count', { model: 'idle' }), 0);
+  assert.deepEqual(families.get('tidegate_request_us')?.samples, []);
+});
+
 test('every family is in docs/metrics.md with its kind, its labels and its help, and nothing else is', (t) => {
   const text = readFileSync(join(CHECKOUT, 'docs', 'metrics.md'), 'utf8');
   const documented = text.split('\n').filter((line) => /^\| `(nv|tidegate)_/.test(line));
