@@ -9,6 +9,7 @@ const BY_VALUE: ReadonlySet<string> = new Set([
   ...['Loop', 'Scan', 'If', 'SequenceMap', 'BeamSearch', 'GreedySearch', 'Sampling', 'WhisperBeamSearch'],
   ...['Range', 'ConstantOfShape', 'Expand', 'Tile', 'Pad', 'CenterCropPad', 'Resize', 'Upsample'],
   ...['NonZero', 'NonMaxSuppression', 'Compress', 'Unique', 'StringSplit', 'SplitToSequence'],
+  ...['OneHot', 'Multinomial', 'DFT', 'STFT', 'HannWindow', 'HammingWindow', 'BlackmanWindow', 'MelWeightMatrix'],
 ]);
 
 /**
