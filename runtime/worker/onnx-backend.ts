@@ -22,6 +22,9 @@ const ORT_TYPE = {
   BYTES: 'string',
 } as const satisfies Partial<Record<Datatype, Tensor.Type>>;
 
+/** Only what is fatal: failures are thrown, and told to whoever asked. */
+const SILENT = 4;
+
 type OrtDatatype = keyof typeof ORT_TYPE;
 
 function isOrtDatatype(datatype: Datatype): datatype is OrtDatatype {
@@ -49,6 +52,7 @@ export const onnxBackend: Backend = {
       intraOpNumThreads: order.threads,
       interOpNumThreads: 1,
       graphOptimizationLevel: 'all',
+      logSeverityLevel: SILENT,
       // Its own threads would spin for work between two runs, on cores that the sockets need.
       extra: {
         session: {
@@ -75,7 +79,7 @@ class OnnxSession implements BackendSession {
   /** Inputs of one shape come as the same object every time, over the same memory: their tensors are made once. */
   readonly #tensors = new WeakMap<BackendTensor, Tensor>();
   readonly #fetches = new WeakMap<readonly string[], Record<string, null>>();
-  readonly #runOptions = {};
+  readonly #runOptions = { logSeverityLevel: SILENT };
 
   constructor(session: NativeSession) {
     this.#session = session;

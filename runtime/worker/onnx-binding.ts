@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { Tensor } from 'onnxruntime-common';
+import { env, Tensor } from 'onnxruntime-common';
 
 /**
  * ONNX Runtime's native session, called synchronously.
@@ -46,6 +46,8 @@ export function newNativeSession(): NativeSession {
     }
     bindingModule = loaded;
   }
+  // What fails is thrown, and told to whoever asked; on stderr it would be told twice.
+  env.logLevel = 'fatal';
   bindingModule.initOrt();
   return new bindingModule.binding.InferenceSession();
 }
