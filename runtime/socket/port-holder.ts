@@ -21,7 +21,7 @@ export async function listenError(host: string, port: number, cause: unknown): P
   const why = cause instanceof Error ? cause.message : String(cause);
   return new TidegateError(
     'INVALID_CONFIG',
-    `cannot listen on ${host}, port ${port}: ${why}; the host is --host or TIDEGATE_HTTP_HOST, the port --port or TIDEGATE_HTTP_PORT`,
+    `cannot listen on ${host}, port ${port}: ${why}; the host is --host or TIDEGATE_HOST, the port --port or TIDEGATE_HTTP_PORT`,
     { cause },
   );
 }
