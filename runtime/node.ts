@@ -7,7 +7,7 @@ import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
 import { ModelRepository } from './model/repository.js';
 import type { ModelCatalog } from './model/served-version.js';
-import { createFaceLog, type NodeLog } from './observe/face-log.js';
+import { createFaceLog, type FaceLog, type NodeLog } from './observe/face-log.js';
 import { type MetricSources, Metrics } from './observe/metrics.js';
 import { type ModelStatistics, Statistics } from './observe/statistics.js';
 import type { HttpFace, Socket } from './socket/face.js';
@@ -102,6 +102,8 @@ interface Stages {
   readonly sequences: Sequences;
   readonly inference: Admission;
   readonly websocket: StreamingFace;
+  /** One for both faces: what repeats is told once a minute, whichever face it came through. */
+  readonly faceLog: FaceLog;
 }
 
 async function openStages(options: NodeOptions): Promise<Stages> {
@@ -113,9 +115,10 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const sequences = new Sequences(host.arena, limits);
   const { max_queue_bytes } = limits;
   const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
+  const faceLog = createFaceLog(log, options);
   const told = (code: ErrorCode) => statistics.told('websocket', code);
-  const websocket = createWebSocketFace({ catalog, inference, limits, log: createFaceLog(log, options), told });
-  return { statistics, host, catalog, sequences, inference, websocket };
+  const websocket = createWebSocketFace({ catalog, inference, limits, log: faceLog, told });
+  return { statistics, host, catalog, sequences, inference, websocket, faceLog };
 }
 
 function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics {
@@ -128,14 +131,14 @@ function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics 
 }
 
 function openHttp(stages: Stages, metrics: Metrics, options: NodeOptions, life: Life): HttpFace {
-  const { catalog, inference, statistics } = stages;
+  const { catalog, inference, statistics, faceLog } = stages;
   const { server_name: name, server_version: version, limits } = options;
   const origins = options.cors_origins.split(',').map((origin) => origin.trim());
   return createHttpFace({
     catalog,
     inference,
     limits,
-    log: createFaceLog(options.log, options),
+    log: faceLog,
     cors: options.cors_origins === '' ? undefined : new CorsPolicy(origins),
     told: (code) => statistics.told('http', code),
     server: { name, version, socketKind: () => life.socket?.kind ?? '' },
