@@ -1,6 +1,6 @@
 import { asTidegateError, TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
-import type { Effect } from './lifecycle.js';
+import { type Effect, isServing } from './lifecycle.js';
 import { MemoryBudget, type Tenant } from './memory-budget.js';
 import type { RepositoryLog } from './repository-log.js';
 import type { EffectRunner, ServedModel, Slot } from './served-model.js';
@@ -16,6 +16,8 @@ export interface LoaderOptions {
 
 /** Time that a load which was given up has to end, before its requests are failed all the same. */
 const GIVE_UP_MS = 1000;
+/** How often whoever waits for generations to end looks whether they are wanted again. */
+const LOOK_AGAIN_MS = 25;
 
 /** Carries out on the host what the machines of the models decide, within the memory budget. */
 export class VersionLoader implements EffectRunner {
@@ -85,11 +87,26 @@ export class VersionLoader implements EffectRunner {
     await slot.loading;
   }
 
-  /** Resolves when these generations have ended. */
+  /**
+   * Resolves when these generations have ended, or are wanted again: one that was on its way into or out of memory stays if its
+   * files changed back to what it was made from before it arrived.
+   */
   async ended(handles: readonly number[]): Promise<void> {
-    while (handles.some((handle) => this.#owners.has(handle))) {
-      await new Promise<void>((resolve) => this.#endings.push(resolve));
+    while (handles.some((handle) => this.#isLeaving(handle))) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, LOOK_AGAIN_MS);
+        this.#endings.push(resolve);
+      });
+      clearTimeout(timer);
     }
+  }
+
+  #isLeaving(handle: number): boolean {
+    const owner = this.#owners.get(handle);
+    if (owner === undefined) return false;
+    const generation = owner.model.generation(handle);
+    return generation !== undefined && !(isServing(generation) && owner.model.wanted.includes(generation.version));
   }
 
   #startIfLoading(model: ServedModel, slot: Slot): void {

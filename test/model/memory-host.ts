@@ -19,6 +19,7 @@ export class MemoryHost implements ModelHost {
   readonly loads: string[] = [];
   readonly unloads: string[] = [];
   load_ms = 1;
+  unload_ms = 1;
   run_ms = 0;
   failed = 0;
   peak_bytes = 0;
@@ -69,7 +70,7 @@ export class MemoryHost implements ModelHost {
     if (held.running > 0) this.breaches.push(`unload of a busy handle ${handle}`);
     this.unloads.push(`${held.version.model}/${held.version.version}`);
     held.phase = 'unloading';
-    await sleep(1);
+    await sleep(this.unload_ms);
     held.phase = 'unloaded';
   }
 
