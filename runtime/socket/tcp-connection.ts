@@ -186,10 +186,13 @@ export class TcpConnection {
     return this.#begin(head);
   }
 
-  /** What does not start with a method is no request, however much of it may come. */
+  /** Whether this may become a request, however much of it is still to come. */
   #looksLikeHttp(rest: Buffer): boolean {
     const first = rest[0];
-    return first >= 0x21 && first < 0x7f;
+    const lineEnd = rest.indexOf(0x0a);
+    // A line that ends without CR never becomes a head; whoever sent it waits for an answer.
+    const bareLineEnd = lineEnd === 0 || (lineEnd > 0 && rest[lineEnd - 1] !== 0x0d);
+    return first >= 0x21 && first < 0x7f && !bareLineEnd;
   }
 
   #consume(bytes: number): true {

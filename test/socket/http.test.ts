@@ -216,6 +216,7 @@ for (const name of SOCKETS) {
       const { port } = await openSocket(name, new EchoFace());
       const malformed = [
         'GET /v2 JUNK\r\nHost: x\r\n\r\n',
+        'GET /v2 HTTP/1.1\nHost: x\n\n',
         'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n',
         '\0\x01\x02\x03\r\n\r\n',
         request({ method: 'POST', headers: ['Content-Length: -5'] }) + BODY,
