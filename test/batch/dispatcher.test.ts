@@ -215,3 +215,25 @@ test('a corrupt model fails to load with the backend’s reason, and leaves no t
     await rig.stop();
   }
 });
+
+test('a version whose thread dies again and again is given up: requests are refused with the reason, and a load mends it', async () => {
+  const rig = new Rig();
+  try {
+    const version = await rig.serve(ADD_SUB);
+    for (let death = 0; death < 3; death++) {
+      while (rig.host.backlog.get(version.handle)?.links.length === 0)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      for (const link of rig.host.fleet.links) if (link.hosted.has(version.handle)) link.die('it would, every time');
+      while (rig.observer.lost.length <= death) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await assert.rejects(rig.infer(addSubRequest(1)), {
+      code: 'MODEL_NOT_READY',
+      message: /died again and again.*it would, every time/,
+    });
+    assert.equal(rig.host.arena.used_bytes, 0);
+    await rig.serve(ADD_SUB);
+    assert.equal(ints((await rig.infer(addSubRequest(1))).outputs[0].bytes)[0], 2);
+  } finally {
+    await rig.stop();
+  }
+});
