@@ -98,6 +98,10 @@ export class Host implements ModelHost {
     await this.fleet.unload(handle);
   }
 
+  refusal(handle: number): Error | undefined {
+    return this.backlog.get(handle)?.refusal;
+  }
+
   forget(handle: number, reason: Error): void {
     const queue = this.backlog.get(handle);
     if (queue === undefined) return;

@@ -2,7 +2,7 @@ import type { ServedModel } from './served-model.js';
 import type { IndexEntry, VersionState } from './served-version.js';
 
 /** What the repository index says of one model: every version that should be served, is served still, or could not be. */
-export function modelIndex(model: ServedModel): IndexEntry[] {
+export function modelIndex(model: ServedModel, refusal: (handle: number) => Error | undefined): IndexEntry[] {
   const numbers = new Set([
     ...model.wanted,
     ...model.failures.keys(),
@@ -14,11 +14,15 @@ export function modelIndex(model: ServedModel): IndexEntry[] {
     .map((version) => ({
       name: model.name,
       version: version === 0 ? '' : String(version),
-      ...stateOf(model, version),
+      ...stateOf(model, version, refusal),
     }));
 }
 
-function stateOf(model: ServedModel, version: number): { state: VersionState; reason: string } {
+function stateOf(
+  model: ServedModel,
+  version: number,
+  refusal: (handle: number) => Error | undefined,
+): { state: VersionState; reason: string } {
   const slot = model.table.get(String(version));
   const generation = slot === undefined ? undefined : model.generation(slot.served.handle);
   if (generation === undefined) {
@@ -28,6 +32,8 @@ function stateOf(model: ServedModel, version: number): { state: VersionState; re
     return leaving ? { state: 'UNLOADING', reason: '' } : { state: 'UNAVAILABLE', reason: 'not loaded yet' };
   }
   if (!generation.proven) return { state: 'LOADING', reason: '' };
+  const refused = refusal(generation.handle);
+  if (refused !== undefined) return { state: 'UNAVAILABLE', reason: refused.message };
   const asleep = generation.phase === 'lazy' || generation.phase === 'evicting';
   return { state: 'READY', reason: asleep ? 'not in memory: loads with its next request' : '' };
 }

@@ -1,5 +1,4 @@
 import { totalmem } from 'node:os';
-import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import { modelIndex } from './model-index.js';
 import { removeOverrideFiles } from './override-files.js';
@@ -7,7 +6,7 @@ import { Reconciler } from './reconciler.js';
 import { reload } from './reload.js';
 import type { RepositoryLog } from './repository-log.js';
 import { type FoundModel, fingerprint, scanRepository } from './scan.js';
-import { modelNotFound, ServedModel, type Slot } from './served-model.js';
+import { modelNotFound, modelUnloaded, nodeStopping, ServedModel, type Slot } from './served-model.js';
 import type { IndexEntry, LoadOverride, ModelCatalog, ModelHost, ServedVersion } from './served-version.js';
 import { VersionLoader } from './version-loader.js';
 import { RepositoryWatch } from './watch.js';
@@ -81,7 +80,7 @@ export class ModelRepository implements ModelCatalog {
     this.#reconciler.close();
     await this.#watch?.close();
     for (const model of this.#models.values()) {
-      for (const { handle } of model.generations) model.slot(handle)?.abort.abort(stopping());
+      for (const { handle } of model.generations) model.slot(handle)?.abort.abort(nodeStopping());
     }
     await this.#startup;
     await Promise.all([...this.#models.values()].map((model) => model.tail));
@@ -117,7 +116,8 @@ export class ModelRepository implements ModelCatalog {
   ready(name: string, version: string): boolean {
     const model = this.#models.get(name);
     const slot = model?.table.get(version) ?? (model && unusual(model, version));
-    return slot !== undefined && model?.generation(slot.served.handle)?.proven === true;
+    if (slot === undefined || model?.generation(slot.served.handle)?.proven !== true) return false;
+    return this.#options.host.refusal(slot.served.handle) === undefined;
   }
 
   models(): readonly string[] {
@@ -128,7 +128,9 @@ export class ModelRepository implements ModelCatalog {
   }
 
   index(): readonly IndexEntry[] {
-    return [...this.#models.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).flatMap(modelIndex);
+    return [...this.#models.values()]
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .flatMap((model) => modelIndex(model, (handle) => this.#options.host.refusal(handle)));
   }
 
   memory(): { readonly used_bytes: number; readonly budget_bytes: number } {
@@ -156,7 +158,7 @@ export class ModelRepository implements ModelCatalog {
     model.unloaded = true;
     // A load in flight would keep the others of this chain waiting for something that nobody wants any more.
     for (const { handle, phase } of model.generations)
-      if (phase === 'loading') model.slot(handle)?.abort.abort(retired(model));
+      if (phase === 'loading') model.slot(handle)?.abort.abort(modelUnloaded(model.name));
     let leaving: readonly number[] = [];
     await this.#inTurn(name, async () => {
       model.unloaded = true;
@@ -294,12 +296,4 @@ function isPinned(slots: readonly Slot[]): boolean {
 /** `007` is version 7. */
 function unusual(model: ServedModel, version: string): Slot | undefined {
   return /^0+\d+$/.test(version) ? model.table.get(String(Number(version))) : undefined;
-}
-
-function retired(model: ServedModel): TidegateError {
-  return new TidegateError('MODEL_NOT_READY', `model '${model.name}' was unloaded`);
-}
-
-function stopping(): TidegateError {
-  return new TidegateError('SHUTTING_DOWN', 'the node is stopping: send the request to another one');
 }

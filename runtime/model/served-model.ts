@@ -199,3 +199,11 @@ export class ServedModel {
 export function modelNotFound(name: string): TidegateError {
   return new TidegateError('MODEL_NOT_FOUND', `Request for unknown model: '${name}' is not found`);
 }
+
+export function modelUnloaded(name: string): TidegateError {
+  return new TidegateError('MODEL_NOT_READY', `model '${name}' was unloaded`);
+}
+
+export function nodeStopping(): TidegateError {
+  return new TidegateError('SHUTTING_DOWN', 'the node is stopping: send the request to another one');
+}

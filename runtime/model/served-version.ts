@@ -42,6 +42,8 @@ export interface ModelHost {
   drain(handle: number, timeout_ms: number): Promise<void>;
   /** Frees the version's memory in every worker. The queue stays: `load` may follow (eviction), or `forget`. */
   unload(handle: number): Promise<void>;
+  /** Why a loaded version takes no requests any more, if so: its worker threads died again and again. */
+  refusal(handle: number): Error | undefined;
   /** Fails whatever still waits with `reason`, and drops the queue. */
   forget(handle: number, reason: Error): void;
 }

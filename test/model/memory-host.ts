@@ -74,6 +74,12 @@ export class MemoryHost implements ModelHost {
     held.phase = 'unloaded';
   }
 
+  refused = new Map<number, Error>();
+
+  refusal(handle: number): Error | undefined {
+    return this.refused.get(handle);
+  }
+
   forget(handle: number, reason: Error): void {
     const held = this.#held(handle, 'forget');
     if (held.phase !== 'announced' && held.phase !== 'unloaded') this.breaches.push(`forget while ${held.phase}`);
