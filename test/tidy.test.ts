@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'runtime/respond': ['contract', 'std', 'runtime/codec'],
   'runtime/socket': ['contract', 'std'],
   client: ['contract'],
-  examples: ['client'],
+  examples: ['client', 'std'],
 };
 
 const files = projectFiles();

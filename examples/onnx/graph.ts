@@ -1,4 +1,4 @@
-import { MessageWriter } from './wire.js';
+import { MessageWriter } from '../../std/protobuf-writer.js';
 
 /** Opset 17 with IR version 8: what ONNX Runtime reads since 1.12. */
 const IR_VERSION = 8;

@@ -1,3 +1,4 @@
+import { MessageWriter } from '../../std/protobuf-writer.js';
 import {
   ATTRIBUTE,
   ATTRIBUTE_INT,
@@ -14,7 +15,6 @@ import {
   VALUE_INFO,
 } from './onnx-format.js';
 import { MemorySource, malformed, WireReader } from './protobuf.js';
-import { WireWriter } from './wire-writer.js';
 
 /**
  * ONNX Runtime for Node has no BF16 tensors. This rewrites a model so that each input and output of type BFLOAT16 is FLOAT under
@@ -33,11 +33,11 @@ export function rewriteBf16(bytes: Uint8Array): Uint8Array {
   const source = new MemorySource('the model', bytes);
   const edges = findEdges(new WireReader(source));
   if (edges.inputs.size + edges.outputs.size === 0) return bytes;
-  const model = new WireWriter();
+  const model = new MessageWriter();
   const reader = new WireReader(source);
   while (reader.next()) {
     if (reader.field === MODEL.graph) model.message(MODEL.graph, rewriteMainGraph(reader.message(), edges));
-    else model.copy(reader);
+    else model.encoded(fieldBytes(reader));
   }
   return model.finish();
 }
@@ -88,8 +88,8 @@ function addIfBf16(reader: WireReader, names: Set<string>): void {
   if (elem === ELEM_BFLOAT16) names.add(name);
 }
 
-function rewriteMainGraph(reader: WireReader, { inputs, outputs, inside }: Edges): WireWriter {
-  const graph = new WireWriter();
+function rewriteMainGraph(reader: WireReader, { inputs, outputs, inside }: Edges): MessageWriter {
+  const graph = new MessageWriter();
   // Nodes stand in the order in which they run: inputs are cast before all others, outputs after them.
   for (const name of inputs) graph.message(GRAPH.node, castNode(name, renamed(name, inside), ELEM_BFLOAT16));
   while (reader.next()) {
@@ -97,7 +97,7 @@ function rewriteMainGraph(reader: WireReader, { inputs, outputs, inside }: Edges
       graph.message(GRAPH.input, asFloat(reader.message()));
     else if (reader.field === GRAPH.output && isOneOf(reader.message(), outputs))
       graph.message(GRAPH.output, asFloat(reader.message()));
-    else if (reader.field === GRAPH.output) graph.copy(reader);
+    else if (reader.field === GRAPH.output) graph.encoded(fieldBytes(reader));
     else copyInside(reader, graph, inside);
   }
   for (const name of outputs) {
@@ -116,12 +116,12 @@ function isOneOf(reader: WireReader, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-function castNode(input: string, output: string, to: number): WireWriter {
-  const attribute = new WireWriter();
+function castNode(input: string, output: string, to: number): MessageWriter {
+  const attribute = new MessageWriter();
   attribute.text(ATTRIBUTE.name, 'to');
-  attribute.number(ATTRIBUTE.i, to);
-  attribute.number(ATTRIBUTE.type, ATTRIBUTE_INT);
-  const node = new WireWriter();
+  attribute.integer(ATTRIBUTE.i, to);
+  attribute.integer(ATTRIBUTE.type, ATTRIBUTE_INT);
+  const node = new MessageWriter();
   node.text(NODE.input, input);
   node.text(NODE.output, output);
   node.text(NODE.name, `tidegate:bf16/${output}`);
@@ -131,14 +131,14 @@ function castNode(input: string, output: string, to: number): WireWriter {
 }
 
 /** The value with element type FLOAT and the same shape. */
-function asFloat(reader: WireReader): WireWriter {
+function asFloat(reader: WireReader): MessageWriter {
   return mapped(reader, (value, to) => {
     if (value.field !== VALUE_INFO.type) return false;
     const type = mapped(value.message(), (kind, toType) => {
       if (kind.field !== TYPE.tensor) return false;
       const tensor = mapped(kind.message(), (member, toTensor) => {
         if (member.field !== TENSOR_TYPE.elem_type) return false;
-        toTensor.number(TENSOR_TYPE.elem_type, ELEM_FLOAT);
+        toTensor.integer(TENSOR_TYPE.elem_type, ELEM_FLOAT);
         return true;
       });
       toType.message(TYPE.tensor, tensor);
@@ -150,9 +150,9 @@ function asFloat(reader: WireReader): WireWriter {
 }
 
 /** Copies a message but for the fields that `replace` writes itself. */
-function mapped(reader: WireReader, replace: (field: WireReader, to: WireWriter) => boolean): WireWriter {
-  const writer = new WireWriter();
-  while (reader.next()) if (!replace(reader, writer)) writer.copy(reader);
+function mapped(reader: WireReader, replace: (field: WireReader, to: MessageWriter) => boolean): MessageWriter {
+  const writer = new MessageWriter();
+  while (reader.next()) if (!replace(reader, writer)) writer.encoded(fieldBytes(reader));
   return writer;
 }
 
@@ -162,7 +162,7 @@ type Names = ReadonlyMap<string, string>;
 const MAX_GRAPH_DEPTH = 50;
 
 /** One field of a graph, with all names in it as they are inside. */
-function copyInside(field: WireReader, graph: WireWriter, names: Names, depth = 0): void {
+function copyInside(field: WireReader, graph: MessageWriter, names: Names, depth = 0): void {
   if (depth > MAX_GRAPH_DEPTH)
     throw malformed(field.source, field.from, `graphs are nested deeper than ${MAX_GRAPH_DEPTH}`);
   switch (field.field) {
@@ -184,11 +184,11 @@ function copyInside(field: WireReader, graph: WireWriter, names: Names, depth = 
       graph.message(field.field, sparseInside(field.message(), names));
       return;
     default:
-      graph.copy(field);
+      graph.encoded(fieldBytes(field));
   }
 }
 
-function sparseInside(reader: WireReader, names: Names): WireWriter {
+function sparseInside(reader: WireReader, names: Names): MessageWriter {
   return mapped(reader, (field, to) => {
     if (field.field !== SPARSE_TENSOR.values) return false;
     to.message(SPARSE_TENSOR.values, withName(field.message(), TENSOR.name, names));
@@ -196,7 +196,7 @@ function sparseInside(reader: WireReader, names: Names): WireWriter {
   });
 }
 
-function withName(reader: WireReader, nameField: number, names: Names): WireWriter {
+function withName(reader: WireReader, nameField: number, names: Names): MessageWriter {
   return mapped(reader, (field, to) => {
     if (field.field !== nameField) return false;
     to.text(nameField, renamed(field.text(), names));
@@ -204,7 +204,7 @@ function withName(reader: WireReader, nameField: number, names: Names): WireWrit
   });
 }
 
-function nodeInside(reader: WireReader, names: Names, depth: number): WireWriter {
+function nodeInside(reader: WireReader, names: Names, depth: number): MessageWriter {
   return mapped(reader, (field, to) => {
     if (field.field === NODE.input || field.field === NODE.output) to.text(field.field, renamed(field.text(), names));
     else if (field.field === NODE.attribute) to.message(NODE.attribute, attributeInside(field.message(), names, depth));
@@ -213,13 +213,18 @@ function nodeInside(reader: WireReader, names: Names, depth: number): WireWriter
   });
 }
 
-function attributeInside(reader: WireReader, names: Names, depth: number): WireWriter {
+function attributeInside(reader: WireReader, names: Names, depth: number): MessageWriter {
   return mapped(reader, (field, to) => {
     if (field.field !== ATTRIBUTE.g && field.field !== ATTRIBUTE.graphs) return false;
-    const graph = new WireWriter();
+    const graph = new MessageWriter();
     const inner = field.message();
     while (inner.next()) copyInside(inner, graph, names, depth + 1);
     to.message(field.field, graph);
     return true;
   });
+}
+
+/** The field at which the reader stands, as it is in the file. */
+function fieldBytes(reader: WireReader): Uint8Array {
+  return reader.source.bytes(reader.from, reader.finish);
 }

@@ -5,9 +5,9 @@ import { createNetwork, predict } from '../../examples/learning/network.js';
 import { networkGraph } from '../../examples/learning/network-graph.js';
 import { seededRandom } from '../../examples/learning/random.js';
 import { encodeOnnx } from '../../examples/onnx/graph.js';
-import { MessageWriter } from '../../examples/onnx/wire.js';
 import { readOnnx } from '../../runtime/model/onnx-file.js';
 import { MemorySource } from '../../runtime/model/protobuf.js';
+import { MessageWriter } from '../../std/protobuf-writer.js';
 import { largestDifference, runClassifier } from './onnx-runs.js';
 
 const FACE = {

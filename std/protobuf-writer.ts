@@ -1,5 +1,5 @@
 /**
- * Writes protocol buffers' wire format: as much of it as an ONNX file needs. Fields are written in the order of the calls, so the
+ * Writes protocol buffers' wire format (https://protobuf.dev/programming-guides/encoding/): as much of it as an ONNX file needs. Fields are written in the order of the calls, so the
  * same model always gives the same bytes.
  */
 export class MessageWriter {
@@ -7,6 +7,12 @@ export class MessageWriter {
 
   integer(field: number, value: number): this {
     this.#parts.push(varint(field * 8), varint(value));
+    return this;
+  }
+
+  /** Fields that are encoded already. */
+  encoded(fields: Uint8Array): this {
+    this.#parts.push(fields);
     return this;
   }
 
