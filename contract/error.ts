@@ -48,6 +48,10 @@ export const ERROR_KINDS = {
   WORKER_LOST: { http: 503, retryable: true, reason: 'BACKEND' },
   /** The backend refused or failed the run. */
   BACKEND_FAILED: { http: 500, retryable: false, reason: 'BACKEND' },
+  /** ClickHouse cannot be reached, or cannot do its work at the moment. */
+  STORE_UNAVAILABLE: { http: 503, retryable: true },
+  /** The tables belong to a newer program. */
+  SCHEMA_NEWER: { http: 500, retryable: false },
   UNSUPPORTED: { http: 501, retryable: false },
   UNSUPPORTED_ENCODING: { http: 501, retryable: false },
   INTERNAL: { http: 500, retryable: false, reason: 'OTHER' },

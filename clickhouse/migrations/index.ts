@@ -1,0 +1,6 @@
+import type { Migration } from '../migration.js';
+import { predictionLog } from './0001-prediction-log.js';
+import { driftStates } from './0002-drift-states.js';
+
+/** Every step that this program knows, in order. */
+export const MIGRATIONS: readonly Migration[] = [predictionLog, driftStates];
