@@ -61,9 +61,7 @@ const driftNum: Table = {
     ...CUT,
     { name: 'n', type: 'SimpleAggregateFunction(sum, UInt64)' },
     { name: 'nulls', type: 'AggregateFunction(sumForEach, Array(UInt8))' },
-    { name: 'infinite', type: 'AggregateFunction(sumForEach, Array(UInt8))' },
     { name: 'total', type: 'AggregateFunction(sumForEach, Array(Float64))' },
-    { name: 'squares', type: 'AggregateFunction(sumForEach, Array(Float64))' },
     { name: 'least', type: 'AggregateFunction(minForEach, Array(Float64))' },
     { name: 'greatest', type: 'AggregateFunction(maxForEach, Array(Float64))' },
   ],
@@ -123,13 +121,22 @@ const views: readonly View[] = [
     name: 'drift_hist_live',
     source: 'inference_log',
     to: 'drift_hist',
-    select: `SELECT model, version, variant, node, part AS segment, hour, spec_id, 0 AS origin, feature, bin, count() AS n
+    // A group by feature and bin would hash every one of the bins: 140,000 rows of 32 features a second of one core. Sorting the codes of
+    // a block and taking the lengths of their runs does 1,300,000.
+    select: `SELECT model, version, variant, node, segment, hour, spec_id, 0 AS origin,
+  toUInt16(intDiv(code, 65536)) AS feature, toUInt16(code % 65536) AS bin, n
 FROM (
-  SELECT model, version, variant, node, toStartOfHour(ts) AS hour, spec_id, ${SEGMENTS} AS parts, toUInt16(position - 1) AS feature, bin
-  FROM {source} ARRAY JOIN bins AS bin, arrayEnumerate(bins) AS position
+  SELECT model, version, variant, node, part AS segment, toStartOfHour(ts) AS hour, spec_id,
+    arraySort(groupArrayArray(arrayMap((bin, position) -> toUInt32((position - 1) * 65536 + bin), bins, arrayEnumerate(bins)))) AS codes,
+    -- No lambda may capture an array: it would be copied for each of its elements.
+    arrayPushBack(arrayPopFront(codes), toUInt32(4294967295)) AS next,
+    arrayFilter((code, following) -> code != following, codes, next) AS distinct,
+    arrayFilter((i, code, following) -> code != following, arrayEnumerate(codes), codes, next) AS ends,
+    arrayMap((end, before) -> toUInt64(end - before), ends, arrayPushFront(arrayPopBack(ends), 0)) AS runs
+  FROM {source} ARRAY JOIN ${SEGMENTS} AS part
   WHERE spec_id != 0 AND outcome = 'ok'
-) ARRAY JOIN parts AS part
-GROUP BY model, version, variant, node, segment, hour, spec_id, origin, feature, bin`,
+  GROUP BY model, version, variant, node, segment, hour, spec_id
+) ARRAY JOIN distinct AS code, runs AS n`,
   },
   {
     name: 'drift_num_live',
@@ -137,9 +144,7 @@ GROUP BY model, version, variant, node, segment, hour, spec_id, origin, feature,
     to: 'drift_num',
     select: `SELECT ${KEYS}, count() AS n,
   sumForEachState(arrayMap(x -> toUInt8(isNaN(x)), num)) AS nulls,
-  sumForEachState(arrayMap(x -> toUInt8(isInfinite(x)), num)) AS infinite,
   sumForEachState(arrayMap(x -> if(isFinite(x), x, 0.), num)) AS total,
-  sumForEachState(arrayMap(x -> if(isFinite(x), x * x, 0.), num)) AS squares,
   minForEachState(arrayMap(x -> if(isFinite(x), x, inf), num)) AS least,
   maxForEachState(arrayMap(x -> if(isFinite(x), x, -inf), num)) AS greatest
 FROM {source} ARRAY JOIN ${SEGMENTS} AS part
