@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { SETTINGS } from '../std/config.js';
 import { quantityText } from '../std/quantity.js';
+import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAskCommands } from './ask-commands.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { productVersion } from './product.js';
@@ -76,12 +77,18 @@ function printConfig(command: Command): void {
   ]);
   const rows = SETTINGS.map(({ key, flag, variable }) => [
     key,
-    quantityText(values.get(key), key),
+    printed(key, values.get(key)),
     sources.get(key) ?? '',
     flag,
     variable,
   ]);
   console.log(table(['SETTING', 'VALUE', 'FROM', 'FLAG', 'VARIABLE'], rows));
+}
+
+function printed(key: string, value: unknown): string {
+  const text = quantityText(value, key);
+  if (SECRET_SETTINGS.has(key)) return text === '' ? '' : '***';
+  return key.endsWith('_url') ? text.replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:***@') : text;
 }
 
 try {

@@ -1,6 +1,6 @@
 import { type NodeOptions, type RunningNode, startNode } from '../runtime/node.js';
-import type { Config } from '../std/config.js';
 import { createLog, type Log } from '../std/log.js';
+import type { Config } from '../std/settings.js';
 import { productVersion } from './product.js';
 
 export interface ServedNode {

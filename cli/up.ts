@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { modelMetadata } from '../runtime/model/model-config.js';
 import type { ModelCatalog } from '../runtime/model/served-version.js';
-import type { Config } from '../std/config.js';
+import type { Config } from '../std/settings.js';
 import { CommandError, EXIT } from './exit.js';
 import { curlLine } from './sample-request.js';
 import { type ServedNode, serve } from './serve.js';

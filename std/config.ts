@@ -1,58 +1,9 @@
-import { availableParallelism, hostname } from 'node:os';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { TidegateError } from '../contract/error.js';
 import { LimitsSchema, limitsContradiction } from '../contract/limits.js';
-import { LOG_LEVELS } from './log.js';
 import { nearestName } from './nearest-name.js';
 import { parseQuantity, unitNames } from './quantity.js';
-
-const count = z.int().positive();
-const micros = z.int().nonnegative();
-
-/** Everything that can be configured of a node, each with its default and what it means. */
-export const ConfigSchema = z.strictObject({
-  models: z.string().default('models').describe('folder of models: DIR/<model>/<version>/model.onnx'),
-  host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
-  port: z.int().min(0).max(65_535).default(8080).describe('port to listen on; 0: one that the system gives'),
-  socket: z
-    .enum(['net', 'uws', 'node'])
-    .default('net')
-    .describe('net: HTTP of our own on node:net; uws: uWebSockets.js; node: node:http'),
-  workers: count
-    .default(() => Math.max(1, availableParallelism() - 1))
-    .describe('batches that run at a time; default: one less than there are cores'),
-  max_threads: count.default(64).describe('worker threads there may be; beyond it models share threads'),
-  inline_us: micros
-    .default(100)
-    .describe('models whose full batch runs within this time run on the socket thread; 0: none does'),
-  spin_us: micros.default(0).describe('how long an idle worker thread looks for work before it sleeps'),
-  poll_us: micros.default(50).describe('how long the socket thread looks for results before it sleeps'),
-  model_poll_ms: z
-    .int()
-    .nonnegative()
-    .default(1000)
-    .describe('how often the folder of models is looked at for changes; 0: never'),
-  cors_origins: z
-    .string()
-    .default('')
-    .describe('origins whose pages may call this node from a browser, separated by commas; *: any'),
-  server_name: z.string().min(1).default('tidegate').describe('name in GET /v2; some clients want triton'),
-  node_name: z
-    .string()
-    .min(1)
-    .default(() => hostname())
-    .describe('name of this node in logs; default: the host name'),
-  data_dir: z.string().min(1).default('.tidegate').describe('where this node keeps what it makes'),
-  log_level: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
-  log_format: z
-    .enum(['auto', 'json', 'pretty'])
-    .default('auto')
-    .describe('auto: for people on a terminal, JSON lines elsewhere'),
-  log_requests: z.boolean().default(false).describe('log a line for every HTTP inference request'),
-  limits: LimitsSchema.prefault({}),
-});
-
-export type Config = z.infer<typeof ConfigSchema>;
+import { type Config, ConfigSchema } from './settings.js';
 
 export interface Setting {
   /** `host`, `limits.max_body_bytes`: the path in tidegate.yaml. */
@@ -71,7 +22,16 @@ export interface ResolvedConfig {
   readonly sources: ReadonlyMap<string, Source>;
 }
 
-const VARIABLE_OF: Readonly<Record<string, string>> = { port: 'TIDEGATE_HTTP_PORT' };
+/** Variables that have other names than their settings. Those of ClickHouse are the ones that its users have set already. */
+const VARIABLE_OF: Readonly<Record<string, string>> = {
+  port: 'TIDEGATE_HTTP_PORT',
+  clickhouse_url: 'CLICKHOUSE_URL',
+  clickhouse_user: 'CLICKHOUSE_USER',
+  clickhouse_password: 'CLICKHOUSE_PASSWORD',
+  clickhouse_database: 'CLICKHOUSE_DATABASE',
+  clickhouse_cluster: 'CLICKHOUSE_CLUSTER',
+  clickhouse_ca_file: 'CLICKHOUSE_CA_FILE',
+};
 const PREFIX = 'TIDEGATE_';
 
 function settingOf(key: string, schema: z.ZodType): Setting {

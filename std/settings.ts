@@ -1,0 +1,74 @@
+import { availableParallelism, hostname } from 'node:os';
+import { z } from 'zod';
+import { LimitsSchema } from '../contract/limits.js';
+import { LOG_LEVELS } from './log.js';
+
+const count = z.int().positive();
+const micros = z.int().nonnegative();
+
+/** Everything that can be configured of the processes of one machine, each with its default and what it means. */
+export const ConfigSchema = z.strictObject({
+  models: z.string().default('models').describe('folder of models: DIR/<model>/<version>/model.onnx'),
+  host: z.string().min(1).default('127.0.0.1').describe('address to listen on'),
+  port: z.int().min(0).max(65_535).default(8080).describe('port to listen on; 0: one that the system gives'),
+  socket: z
+    .enum(['net', 'uws', 'node'])
+    .default('net')
+    .describe('net: HTTP of our own on node:net; uws: uWebSockets.js; node: node:http'),
+  workers: count
+    .default(() => Math.max(1, availableParallelism() - 1))
+    .describe('batches that run at a time; default: one less than there are cores'),
+  max_threads: count.default(64).describe('worker threads there may be; beyond it models share threads'),
+  inline_us: micros
+    .default(100)
+    .describe('models whose full batch runs within this time run on the socket thread; 0: none does'),
+  spin_us: micros.default(0).describe('how long an idle worker thread looks for work before it sleeps'),
+  poll_us: micros.default(50).describe('how long the socket thread looks for results before it sleeps'),
+  model_poll_ms: z
+    .int()
+    .nonnegative()
+    .default(1000)
+    .describe('how often the folder of models is looked at for changes; 0: never'),
+  cors_origins: z
+    .string()
+    .default('')
+    .describe('origins whose pages may call this node from a browser, separated by commas; *: any'),
+  server_name: z.string().min(1).default('tidegate').describe('name in GET /v2; some clients want triton'),
+  node_name: z
+    .string()
+    .min(1)
+    .default(() => hostname())
+    .describe('name of this node in logs; default: the host name'),
+  data_dir: z.string().min(1).default('.tidegate').describe('where this node keeps what it makes'),
+  log_level: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
+  log_format: z
+    .enum(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('auto: for people on a terminal, JSON lines elsewhere'),
+  log_requests: z.boolean().default(false).describe('log a line for every HTTP inference request'),
+  clickhouse_url: z
+    .string()
+    .default('')
+    .describe('ClickHouse that keeps the prediction log: http(s)://host:port; without it tidegate up starts a store'),
+  clickhouse_user: z.string().default('default').describe('user of ClickHouse'),
+  clickhouse_password: z.string().default('').describe('password of that user'),
+  clickhouse_database: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'give a name of letters, digits and underscores')
+    .default('tidegate')
+    .describe('database of the tables'),
+  clickhouse_cluster: z
+    .string()
+    .default('')
+    .describe('cluster whose servers share replicated, distributed tables; without it one server has them'),
+  clickhouse_ca_file: z
+    .string()
+    .default('')
+    .describe("file of the authority that ClickHouse's certificate is checked with"),
+  limits: LimitsSchema.prefault({}),
+});
+
+export type Config = z.infer<typeof ConfigSchema>;
+
+/** Settings whose values are never printed. */
+export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['clickhouse_password']);
