@@ -22,6 +22,8 @@ export interface MessageOptions {
   readonly timeout_us?: number;
   /** 1 is served first. */
   readonly priority?: number;
+  /** Parameters of the request besides those: what a manifest takes an entity key or a segment from, for one. */
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface InferResult {
@@ -52,11 +54,12 @@ export function encodeMessage(
     }
     return encodeTensor(name, value, spec);
   });
-  const { id, outputs, timeout_us, priority, sequence } = options;
+  const { id, outputs, timeout_us, priority, parameters, sequence } = options;
   const message = {
     ...head,
     ...(id === undefined ? {} : { id }),
     parameters: {
+      ...parameters,
       binary_data_output: true,
       ...(timeout_us === undefined ? {} : { timeout: timeout_us }),
       ...(priority === undefined ? {} : { priority }),

@@ -3,16 +3,21 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EPOCH_MS, flightsFile, readFlights } from './flights/data.js';
 import { replayFileOf } from './flights/replay-file.js';
+import { seasonFileOf } from './flights/season-file.js';
 import { FLIGHT_TRAINING, trainFlights } from './flights/train.js';
 import { IRIS_SEED, trainIris } from './iris/train.js';
+import { seededRandom } from './learning/random.js';
 
 /**
  * Makes everything that the examples serve and replay: `node dist/examples/demo.js DIRECTORY`. In it afterwards: `models/`, laid out
- * as `tidegate runtime --models` takes it, and `flights-replay.json`. Needs the development dependencies, which hold the data.
+ * as `tidegate runtime --models` takes it, `flights-replay.json` and `flights-season.json`. Needs the development dependencies, which hold the data.
  */
 
 /** A Friday of the held-out month. */
 const REPLAYED_DAY = '2001-06-15';
+/** Enough for a drift of a few per cent to stand out, few enough to flow past within minutes. */
+const SEASON_FLIGHTS_A_MONTH = 5000;
+const SEASON_SEED = 11;
 
 /** The examples' own folder in the checkout, for what is not compiled: this file runs from `<output>/examples`. */
 const SOURCES = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', 'examples');
@@ -42,6 +47,8 @@ async function makeFlights(target: string): Promise<void> {
   await placeModel(target, 'flights', trained.onnx, trained.metrics);
   const day_min = (Date.parse(REPLAYED_DAY) - EPOCH_MS) / 60_000;
   await writeFile(join(target, 'flights-replay.json'), replayFileOf(table, trained.encoding, REPLAYED_DAY, day_min));
+  const season = seasonFileOf(table, trained.encoding, SEASON_FLIGHTS_A_MONTH, seededRandom(SEASON_SEED));
+  await writeFile(join(target, 'flights-season.json'), season);
 }
 
 async function makeSpeech(target: string): Promise<void> {

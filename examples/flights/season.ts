@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { TidegateClient } from '../../client/index.js';
+import { announceReady, whenOrphaned } from '../../std/supervised.js';
+import { DEFAULT_URL, numberOption, runProgram } from '../terminal/program.js';
+import { ControlClient } from './control-client.js';
+import { readSeason, type Season, type SeasonFlight } from './season-file.js';
+
+const USAGE = `Lets the flights of January to June 2001 flow past a running server, and tells the control plane which were late.
+
+  node dist/examples/flights/season.js [options]
+
+  --url URL          where the runtime listens (default ${DEFAULT_URL})
+  --control-url URL  where the control plane listens (default http://127.0.0.1:8090)
+  --rate N           flights a second (default 100); 0: as fast as it goes
+  --once             stop after June, else begin again with February
+  --file PATH        flights (default: those that set-up made)
+
+January is the reference that the model's drift is measured against; the months behind it are scored.`;
+
+const REFERENCE_MONTH = '2001-01';
+const MODEL = 'flights';
+const TICK_MS = 50;
+/** Flights land a little later than they are scored. */
+const LANDING_MS = 2000;
+const MOST_IN_FLIGHT = 64;
+const RETRY_MS = 1000;
+const LOG_LAG_MS = 4000;
+
+interface SeasonSettings {
+  readonly rate: number;
+  readonly once: boolean;
+}
+
+interface Scored {
+  readonly request_id: string;
+  readonly label: string;
+  readonly landing_ms: number;
+}
+
+/** Scores the season's flights after January, again and again, until `stop` fires or, with `once`, June is over. */
+class SeasonRun {
+  readonly #client: TidegateClient;
+  readonly #control: ControlClient;
+  /** Ids of one run differ from those of another. */
+  readonly #run = Date.now().toString(36);
+  readonly #inFlight = new Set<Promise<void>>();
+  #airborne: Scored[] = [];
+  #numbered = 0;
+
+  constructor(client: TidegateClient, control: ControlClient) {
+    this.#client = client;
+    this.#control = control;
+  }
+
+  async play(flights: readonly SeasonFlight[], { rate, once }: SeasonSettings, stop: AbortSignal): Promise<void> {
+    const started_ms = performance.now();
+    const most = once ? flights.length : Number.POSITIVE_INFINITY;
+    let sent = 0;
+    while (!stop.aborted && sent < most) {
+      const due = rate === 0 ? most : ((performance.now() - started_ms) / 1000) * rate;
+      while (sent < Math.min(due, most) && this.#inFlight.size < MOST_IN_FLIGHT) {
+        this.#score(flights[sent % flights.length], this.#numbered++);
+        sent++;
+      }
+      await this.#land(performance.now());
+      if (this.#inFlight.size >= MOST_IN_FLIGHT) await Promise.race(this.#inFlight);
+      else await sleep(TICK_MS);
+    }
+    await Promise.all(this.#inFlight);
+    await this.#land(Number.POSITIVE_INFINITY);
+  }
+
+  #score({ month, features, isLate }: SeasonFlight, number: number): void {
+    const request_id = `flight-${this.#run}-${number}`;
+    const inputs = { features: { data: features, shape: [1, features.length] } };
+    const scored = this.#client.infer(MODEL, inputs, { id: request_id, parameters: { month } }).then(
+      () => {
+        const landing_ms = performance.now() + LANDING_MS;
+        this.#airborne.push({ request_id, label: isLate ? 'late' : 'on_time', landing_ms });
+      },
+      // The node may be restarting: the season goes on, and the next flights find it again.
+      () => undefined,
+    );
+    const settled = scored.finally(() => this.#inFlight.delete(settled));
+    this.#inFlight.add(settled);
+  }
+
+  async #land(now_ms: number): Promise<void> {
+    const landed = this.#airborne.filter(({ landing_ms }) => landing_ms <= now_ms);
+    if (landed.length === 0) return;
+    const labels = landed.map(({ request_id, label }) => ({ model: MODEL, request_id, label }));
+    // Kept until the control plane has taken them: it may be restarting too.
+    if (!(await this.#control.label(labels))) return;
+    this.#airborne = this.#airborne.filter(({ landing_ms }) => landing_ms > now_ms);
+  }
+}
+
+/** Scores January as fast as it goes and freezes it, unless there is a reference already. */
+async function makeReference(run: SeasonRun, control: ControlClient, season: Season, stop: AbortSignal): Promise<void> {
+  let known = await control.hasReference(MODEL);
+  while (known === undefined && !stop.aborted) {
+    await sleep(RETRY_MS);
+    known = await control.hasReference(MODEL);
+  }
+  if (known === true || stop.aborted) return;
+  const from = new Date();
+  const january = season.flights.filter(({ month }) => month === REFERENCE_MONTH);
+  await run.play(january, { rate: 0, once: true }, stop);
+  const to = new Date();
+  // The window is over; its last rows are on their way into the log.
+  await sleep(LOG_LAG_MS);
+  while (!stop.aborted && !(await control.freeze(MODEL, from, to))) await sleep(RETRY_MS);
+}
+
+async function main(interrupted: AbortSignal): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      url: { type: 'string', default: DEFAULT_URL },
+      'control-url': { type: 'string', default: 'http://127.0.0.1:8090' },
+      rate: { type: 'string', default: '100' },
+      once: { type: 'boolean', default: false },
+      file: { type: 'string', default: fileURLToPath(new URL('../../demo/flights-season.json', import.meta.url)) },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const rate = numberOption('rate', values.rate, 0);
+  const asked = new AbortController();
+  const stop = AbortSignal.any([interrupted, asked.signal]);
+  process.once('SIGTERM', () => asked.abort());
+  whenOrphaned(() => asked.abort());
+  const season = await readSeason(values.file);
+  const control = new ControlClient(values['control-url']);
+  announceReady(values.url);
+  const run = new SeasonRun(new TidegateClient(values.url), control);
+  await makeReference(run, control, season, stop);
+  const later = season.flights.filter(({ month }) => month !== REFERENCE_MONTH);
+  await run.play(later, { rate, once: values.once }, stop);
+  // The channel to a supervisor would keep the process.
+  process.disconnect?.();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await runProgram(USAGE, main);
