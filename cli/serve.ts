@@ -1,6 +1,7 @@
 import { type NodeOptions, type RunningNode, startNode } from '../runtime/node.js';
 import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
+import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { productVersion } from './product.js';
 
 export interface ServedNode {
@@ -22,6 +23,7 @@ export async function serve(config: Config): Promise<ServedNode> {
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   log.info({ url, socket: node.socketKind, models: config.models, workers: config.workers }, `listening on ${url}`);
   stopOnSignals(node, log);
+  announceReady(url);
   return { node, url, log };
 }
 
@@ -32,7 +34,7 @@ function nodeOptions(config: Config, log: Log): NodeOptions {
 /** The first signal lets everything finish that was admitted; the second ends the process at once. */
 function stopOnSignals(node: RunningNode, log: Log): void {
   let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
+  const stop = (signal: NodeJS.Signals | 'disconnect') => {
     if (stopping) endAtOnce(log, `second ${signal}: ending at once`);
     stopping = true;
     log.info({ signal }, 'stopping: what was admitted is answered first; a second signal ends at once');
@@ -51,6 +53,7 @@ function stopOnSignals(node: RunningNode, log: Log): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  whenOrphaned(() => stop('disconnect'));
 }
 
 /** Not `process.exit`: it terminates worker threads, and a thread inside ONNX Runtime then aborts the process with a core dump. */
