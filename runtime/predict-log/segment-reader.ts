@@ -22,6 +22,13 @@ export type Found = 'layout' | 'prediction' | 'end';
 /** The file has no header that can be read: nothing in it can. */
 export class SegmentUnreadable extends Error {
   override readonly name = 'SegmentUnreadable';
+  /** The header was cut: the process that began the segment died over it, and nothing was ever in it. */
+  readonly torn: boolean;
+
+  constructor(message: string, torn: boolean) {
+    super(message);
+    this.torn = torn;
+  }
 }
 
 /**
@@ -66,7 +73,7 @@ export class SegmentReader {
       const bytes = Buffer.alloc(MOST_HEADER_BYTES);
       const read = readSync(file, bytes, 0, bytes.length, 0);
       const found = decodeHeader(bytes.subarray(0, read));
-      if ('fault' in found) throw new SegmentUnreadable(`${path}: ${found.fault}`);
+      if ('fault' in found) throw new SegmentUnreadable(`${path}: ${found.fault}`, found.torn);
       const reader = new SegmentReader(file, found.header, found.bytes, layouts);
       reader.#skipTo(from);
       return reader;
