@@ -41,6 +41,8 @@ export const ERROR_KINDS = {
   QUEUE_FULL: { http: 503, retryable: true, reason: 'REJECTED' },
   /** Memory that a model needs cannot be had within the budget. */
   MEMORY_EXHAUSTED: { http: 503, retryable: true, reason: 'REJECTED' },
+  /** The prediction log has no room left, and its policy is to refuse what it cannot log. */
+  LOG_FULL: { http: 503, retryable: true, reason: 'REJECTED' },
   DEADLINE_EXPIRED: { http: 503, retryable: true, reason: 'REJECTED' },
   CANCELLED: { http: 499, retryable: false, reason: 'CANCELED' },
   SHUTTING_DOWN: { http: 503, retryable: true, reason: 'REJECTED' },

@@ -24,6 +24,10 @@ export interface InferRequest {
   readonly sequence_id: string;
   readonly sequence_start: boolean;
   readonly sequence_end: boolean;
+  /** Parameters of the caller's own, as text; undefined: none. */
+  readonly custom?: ReadonlyMap<string, string> | undefined;
+  /** The header of that name, as it came. */
+  readonly traceparent?: string;
 }
 
 export interface RequestTensor {
@@ -75,4 +79,14 @@ export interface InferReply {
   readonly batch_rows: number;
   /** Whether the first dimension of every output is the batch: classification answers a list for each row then. */
   readonly batched: boolean;
+  /** Set when the request lies in the prediction log. */
+  readonly logged?: LoggedAs | undefined;
+}
+
+/** What a caller is told of the record of its request. */
+export interface LoggedAs {
+  /** `<node>:<epoch>:<seq>`: names the request for ever. */
+  readonly token: string;
+  /** The id that the request got, where the caller gave none: labels refer to it. '' where the caller knows it. */
+  readonly request_id: string;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DATATYPES } from './datatype.js';
+import { LogPolicySchema } from './log-policy.js';
 
 const count = z.int().positive();
 
@@ -76,6 +77,7 @@ export const ManifestSchema = z.strictObject({
     'checked against the model file: a difference is an error at load; gives the shape where the file has none',
   ),
   outputs: TensorsSchema.describe('like inputs'),
+  log: LogPolicySchema.prefault({}).describe('what the prediction log keeps of its requests'),
 });
 
 export type Manifest = z.infer<typeof ManifestSchema>;

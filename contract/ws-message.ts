@@ -121,6 +121,15 @@ export const ResultMessageSchema = z.object({
   model_name: z.string(),
   model_version: z.string(),
   id: id.optional(),
+  parameters: z
+    .object({
+      'tidegate-log': z
+        .string()
+        .optional()
+        .describe('<node>:<epoch>:<seq>, the record of this request in the prediction log'),
+      'tidegate-request-id': z.string().optional().describe('the id that the log gave to a message without one'),
+    })
+    .optional(),
   outputs: z.array(
     z.object({
       name: z.string(),

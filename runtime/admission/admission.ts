@@ -58,8 +58,16 @@ export class Admission implements Inference {
         retry_after_ms: this.#retryAfter_ms,
       });
     const queue = this.#queueFor(request);
-    const checked = checkRequest(request, queue.plan);
-    const entry = this.#admit(request, queue, checked, waiter, face, arrived_us);
+    let entry: Entry;
+    try {
+      const checked = checkRequest(request, queue.plan);
+      entry = this.#admit(request, queue, checked, waiter, face, arrived_us);
+    } catch (error) {
+      if (error instanceof TidegateError) {
+        queue.log?.refused(request, face, arrived_us, error.code, now_us() - arrived_us);
+      }
+      throw error;
+    }
     this.#host.dispatcher.submit(entry);
     return new AdmittedRequest(this.#host.dispatcher, entry);
   }
@@ -127,11 +135,17 @@ export class Admission implements Inference {
       sequence,
       endsSequence: request.sequence_end,
       alone: false,
+      note: queue.log?.note(request),
     };
   }
 
   #checkRoom(queue: ModelQueue, bytes: number, face: FaceName, arrived_us: number): void {
     if (queue.refusal !== undefined) throw queue.refusal;
+    const full = queue.log?.refusal();
+    if (full !== undefined) {
+      this.#observer.failed(queue.version, face, full, now_us() - arrived_us);
+      throw full;
+    }
     const { model } = queue.version;
     if (queue.open_requests >= queue.max_requests) {
       throw this.#refuse(queue, face, arrived_us, `${queue.open_requests} requests wait for model '${model}' already`);

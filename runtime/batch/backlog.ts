@@ -1,11 +1,12 @@
 import { TidegateError } from '../../contract/error.js';
 import { now_us } from '../../std/clock.js';
 import type { Observer } from '../observe/observer.js';
+import type { CapturedInputs } from '../predict-log/feature-capture.js';
 import type { Entry } from './entry.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { wake } from './fair-share.js';
 import type { ModelQueue } from './model-queue.js';
-import type { SlabArena } from './slab-arena.js';
+import { offsetOf, type SlabArena, segmentOf } from './slab-arena.js';
 
 const CANCELLED = new TidegateError('CANCELLED', 'the caller left before the answer');
 
@@ -68,16 +69,16 @@ export class Backlog {
   /** The caller left. What runs already only loses its waiter. */
   cancel(entry: Entry): void {
     if (entry.phase === 'done') return;
-    const { queue, waiter } = entry;
+    const { waiter } = entry;
     entry.waiter = undefined;
-    if (waiter !== undefined) this.#observer.failed(queue.version, entry.face, CANCELLED, now_us() - entry.arrived_us);
+    if (waiter !== undefined) this.#failed(entry, CANCELLED);
     if (entry.phase !== 'running') this.end(entry);
   }
 
   fail(entry: Entry, error: TidegateError): void {
-    const { queue, waiter } = entry;
+    const { waiter } = entry;
     entry.waiter = undefined;
-    if (waiter !== undefined) this.#observer.failed(queue.version, entry.face, error, now_us() - entry.arrived_us);
+    if (waiter !== undefined) this.#failed(entry, error);
     this.end(entry);
     waiter?.failed(error);
   }
@@ -121,6 +122,19 @@ export class Backlog {
 
   stop(): void {
     this.#sweep.stop();
+  }
+
+  /** The inputs of an entry that has not ended, for the prediction log. */
+  inputsOf(entry: Entry): CapturedInputs {
+    const { address, inputBytes, rows } = entry;
+    return { memory: this.#arena.views(segmentOf(address)), offset: offsetOf(address), bytes: inputBytes, rows };
+  }
+
+  #failed(entry: Entry, error: TidegateError): void {
+    const { queue, face, note, arrived_us } = entry;
+    const total_us = now_us() - arrived_us;
+    this.#observer.failed(queue.version, face, error, total_us);
+    if (note !== undefined) queue.log?.failed({ note, face, arrived_us }, this.inputsOf(entry), error.code, total_us);
   }
 
   /** The next request of the sequence may run; or the sequence is over. */

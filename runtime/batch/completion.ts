@@ -1,11 +1,13 @@
 import { TidegateError } from '../../contract/error.js';
-import type { StageTimes } from '../../contract/inference.js';
+import type { InferReply, StageTimes } from '../../contract/inference.js';
 import { now_us } from '../../std/clock.js';
 import type { Observer } from '../observe/observer.js';
+import type { VersionLog } from '../predict-log/version-log.js';
 import { JOB, STATUS, TIME } from '../worker/job-ring.js';
 import type { Link } from '../worker/link.js';
 import type { Backlog } from './backlog.js';
 import type { Batch } from './batch.js';
+import type { Entry } from './entry.js';
 import { settle } from './fair-share.js';
 import { BatchResult } from './result.js';
 
@@ -39,37 +41,92 @@ export function completeBatch(batch: Batch, link: Link, slot: number, backlog: B
   return real_us;
 }
 
+/** An answer that may go out, and the number of its record; -1: it has none. */
+interface Answer {
+  readonly entry: Entry;
+  readonly reply: Draft;
+  readonly seq: number;
+}
+
+type Draft = { -readonly [Key in keyof InferReply]: InferReply[Key] };
+
+/** Records are written before any of the answers leaves: what a caller was told was logged is in the file, whatever happens next. */
 function answerAll(batch: Batch, result: BatchResult, stages: StageTimes, backlog: Backlog, observer: Observer): void {
-  const { queue, rows } = batch;
-  const { version, versionText, plan } = queue;
-  const batched = plan.max_batch > 0;
+  const { version, versionText, plan, log } = batch.queue;
+  const compute_us = stages.compute_input_us + stages.compute_infer_us + stages.compute_output_us;
   const done_us = now_us();
+  const answers: Answer[] = [];
   for (const entry of batch.entries) {
     const outputs = result.take(entry.rows);
-    const { waiter } = entry;
-    entry.waiter = undefined;
     entry.sequence?.advance();
-    if (waiter !== undefined) {
-      const times = {
-        queue_us: Math.max(0, batch.started_us - entry.admitted_us),
-        compute_input_us: stages.compute_input_us,
-        compute_infer_us: stages.compute_infer_us,
-        compute_output_us: stages.compute_output_us,
-      };
-      observer.succeeded(version, entry.face, entry.rows, done_us - entry.arrived_us, times);
-      const { labels } = version.manifest;
-      waiter.answered({
-        model: version.model,
-        version: versionText,
-        outputs,
-        labels,
-        times,
-        batch_rows: rows,
-        batched,
-      });
+    if (entry.waiter === undefined) {
+      backlog.end(entry);
+      continue;
     }
-    backlog.end(entry);
+    const { face, arrived_us, note, rows } = entry;
+    const total_us = done_us - arrived_us;
+    const queue_us = Math.max(0, batch.started_us - entry.admitted_us);
+    const times = { ...stages, queue_us };
+    observer.succeeded(version, face, rows, total_us, times);
+    let seq = -1;
+    if (log !== undefined && note?.answer === true) {
+      const captured = { memory: result.memory, tensors: outputs, rows };
+      const spent = { queue_us, compute_us, total_us };
+      seq = log.answered({ note, face, arrived_us }, backlog.inputsOf(entry), captured, spent);
+    }
+    const reply: Draft = {
+      model: version.model,
+      version: versionText,
+      outputs,
+      labels: version.manifest.labels,
+      times,
+      batch_rows: batch.rows,
+      batched: plan.max_batch > 0,
+      logged: undefined,
+    };
+    answers.push({ entry, reply, seq });
   }
+  if (log === undefined) {
+    for (const { entry, reply } of answers) send(entry, reply, backlog);
+    return;
+  }
+  sendLogged(answers, log, backlog);
+}
+
+function sendLogged(answers: readonly Answer[], log: VersionLog, backlog: Backlog): void {
+  const written = log.flush();
+  const held: Answer[] = [];
+  for (const { entry, reply, seq } of answers) {
+    if (seq < 0 || !written) send(entry, reply, backlog);
+    else if (log.holds) held.push({ entry, reply: ownReply(reply), seq });
+    else sendTold(entry, reply, seq, log, backlog);
+  }
+  if (held.length === 0) return;
+  // Held answers keep their places and their memory: so a slow disk is felt as a full queue, and nothing piles up behind it.
+  void log.synced().then((synced) => {
+    for (const { entry, reply, seq } of held) {
+      if (synced) sendTold(entry, reply, seq, log, backlog);
+      else send(entry, reply, backlog);
+    }
+  });
+}
+
+function send(entry: Entry, reply: InferReply, backlog: Backlog): void {
+  const { waiter } = entry;
+  entry.waiter = undefined;
+  waiter?.answered(reply);
+  backlog.end(entry);
+}
+
+function sendTold(entry: Entry, reply: Draft, seq: number, log: VersionLog, backlog: Backlog): void {
+  const { note } = entry;
+  reply.logged = { token: log.token(seq), request_id: note?.is_new_id === true ? note.id : '' };
+  send(entry, reply, backlog);
+}
+
+/** The worker's memory is used again as soon as the batch is done. */
+function ownReply(reply: InferReply): Draft {
+  return { ...reply, outputs: reply.outputs.map((output) => ({ ...output, bytes: Uint8Array.from(output.bytes) })) };
 }
 
 /** One caller's values may have failed the run: everyone gets another one alone, and only who fails there is told. */

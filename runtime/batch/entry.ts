@@ -1,4 +1,5 @@
 import type { FaceName, Waiter } from '../admission/inference.js';
+import type { RequestNote } from '../predict-log/request-note.js';
 import type { Lane } from './lane.js';
 import type { ModelQueue } from './model-queue.js';
 import type { Sequence } from './sequence.js';
@@ -28,4 +29,6 @@ export interface Entry {
   readonly endsSequence: boolean;
   /** Set after a batch with company failed: runs alone, so that one caller's values cannot fail another's request. */
   alone: boolean;
+  /** undefined: the prediction log does not want it. */
+  readonly note?: RequestNote | undefined;
 }

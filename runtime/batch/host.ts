@@ -2,6 +2,8 @@ import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { LoadReport, ModelHost, ServedVersion } from '../model/served-version.js';
 import type { Observer } from '../observe/observer.js';
+import { planLog } from '../predict-log/log-plan.js';
+import type { PredictionLog } from '../predict-log/prediction-log.js';
 import { InlineLink } from '../worker/inline-link.js';
 import { ModelInstance } from '../worker/model-instance.js';
 import { onnxBackend } from '../worker/onnx-backend.js';
@@ -35,10 +37,13 @@ export class Host implements ModelHost {
   readonly #observer: Observer;
   readonly #limits: Limits;
   readonly #inline_us: number;
+  readonly #log: PredictionLog | undefined;
   readonly #inline = new Map<number, InlineLink>();
 
-  constructor(options: HostOptions, observer: Observer) {
+  /** `log`: undefined where nothing is logged on this node. */
+  constructor(options: HostOptions, observer: Observer, log?: PredictionLog) {
     this.#observer = observer;
+    this.#log = log;
     this.#limits = options.limits;
     this.#inline_us = options.inline_us;
     // The state of sequences lies in the same memory, besides what may be queued.
@@ -61,7 +66,10 @@ export class Host implements ModelHost {
   }
 
   announce(version: ServedVersion): void {
-    this.backlog.open(new ModelQueue(version, planRequests(version), this.#limits));
+    // What the manifest says of the log is checked on nodes without one too: it would fail on the next.
+    planLog(version);
+    const log = this.#log?.open(version);
+    this.backlog.open(new ModelQueue(version, planRequests(version), this.#limits, log));
   }
 
   async load(version: ServedVersion, signal: AbortSignal): Promise<LoadReport> {

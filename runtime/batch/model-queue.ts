@@ -1,5 +1,6 @@
 import type { TidegateError } from '../../contract/error.js';
 import type { ServedVersion } from '../model/served-version.js';
+import type { VersionLog } from '../predict-log/version-log.js';
 import type { Link } from '../worker/link.js';
 import type { Entry } from './entry.js';
 import { Lane } from './lane.js';
@@ -11,6 +12,8 @@ export class ModelQueue {
   /** The version as the protocol gives it. */
   readonly versionText: string;
   readonly plan: RequestPlan;
+  /** undefined: its requests are not logged. */
+  readonly log: VersionLog | undefined;
   readonly max_requests: number;
   readonly max_bytes: number;
   /** Threads that hold the version now. Empty while it loads, or while a lost thread is replaced. */
@@ -34,10 +37,12 @@ export class ModelQueue {
     version: ServedVersion,
     plan: RequestPlan,
     defaults: { max_queue_requests: number; max_queue_bytes: number },
+    log?: VersionLog,
   ) {
     this.version = version;
     this.versionText = String(version.version);
     this.plan = plan;
+    this.log = log;
     this.max_requests = version.manifest.queue.max_requests ?? defaults.max_queue_requests;
     this.max_bytes = version.manifest.queue.max_bytes ?? defaults.max_queue_bytes;
   }

@@ -36,6 +36,11 @@ export class BatchResult {
     this.#next = outputs.map((output) => output.offset);
   }
 
+  /** Where the outputs of the batch lie: offsets of their views count from its beginning. */
+  get memory(): SlabViews {
+    return this.#area;
+  }
+
   /** Why this cannot be cut into rows, if it cannot. */
   get contradiction(): string | undefined {
     const odd = this.#rows === 0 ? undefined : this.#outputs.find((output) => output.shape[0] !== this.#rows);

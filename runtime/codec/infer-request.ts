@@ -10,6 +10,8 @@ export interface InferTarget {
   readonly model: string;
   /** A version number in decimal, a version label, or ''. */
   readonly version: string;
+  /** The header of that name; the prediction log may want it. */
+  readonly traceparent?: string;
 }
 
 const NO_PARAMETERS: RequestParameters = {
@@ -93,5 +95,7 @@ function request(
     sequence_id: parameters.sequence_id,
     sequence_start: parameters.sequence_start,
     sequence_end: parameters.sequence_end,
+    custom: parameters.custom,
+    traceparent: target.traceparent ?? '',
   };
 }

@@ -38,6 +38,8 @@ export function parseRawRequest(
     sequence_id: '',
     sequence_start: false,
     sequence_end: false,
+    custom: undefined,
+    traceparent: target.traceparent ?? '',
   };
 }
 

@@ -5,7 +5,7 @@ import { stringText } from './json-string.js';
 
 export type RequestParameters = Pick<
   InferRequest,
-  'binary_output' | 'priority' | 'timeout_us' | 'sequence_id' | 'sequence_start' | 'sequence_end'
+  'binary_output' | 'priority' | 'timeout_us' | 'sequence_id' | 'sequence_start' | 'sequence_end' | 'custom'
 >;
 
 type Draft = { -readonly [Key in keyof RequestParameters]: RequestParameters[Key] };
@@ -24,6 +24,7 @@ export function readRequestParameters(cursor: JsonCursor): RequestParameters {
     sequence_start: false,
     sequence_end: false,
   };
+  let custom: Map<string, string> | undefined;
   eachParameter(cursor, "'parameters' of the request", (name) => {
     switch (name) {
       case 'sequence_id':
@@ -45,9 +46,11 @@ export function readRequestParameters(cursor: JsonCursor): RequestParameters {
         draft.binary_output = readBoolean(cursor, name);
         break;
       default:
-        skipCustom(cursor, name);
+        custom ??= new Map();
+        custom.set(name, readCustom(cursor, name));
     }
   });
+  if (custom !== undefined) draft.custom = custom;
   return draft;
 }
 
@@ -101,8 +104,11 @@ function refuseSharedMemory(name: string): void {
   }
 }
 
-/** Parameters of the caller's own: accepted where Triton accepts them, and fractions. Backends have no use for them yet. */
-function skipCustom(cursor: JsonCursor, name: string): void {
+/**
+ * Parameters of the caller's own: accepted where Triton accepts them, and fractions. As text: a number as it is written, a boolean as
+ * true or false. The prediction log may want them.
+ */
+function readCustom(cursor: JsonCursor, name: string): string {
   if (name.startsWith('triton_')) {
     throw new TidegateError(
       'INVALID_PARAMETER',
@@ -115,6 +121,7 @@ function skipCustom(cursor: JsonCursor, name: string): void {
   if (byte === 0x7b || byte === 0x5b || byte === 0x6e) {
     throw invalid(name, "either 'int', 'bool', 'double' or 'string'", valueText(cursor, start));
   }
+  return byte === 0x22 ? stringText(cursor.bytes, cursor.start, cursor.stop) : rawText(cursor, start);
 }
 
 function readBoolean(cursor: JsonCursor, name: string): boolean {

@@ -76,7 +76,10 @@ class CorsExchange implements HttpExchange {
   reply(status: number, headers: ReplyHeaders, body: string | Uint8Array): void {
     const more: ReplyHeaders = [
       ['access-control-allow-origin', this.#origin],
-      ['access-control-expose-headers', 'inference-header-content-length, retry-after'],
+      [
+        'access-control-expose-headers',
+        'inference-header-content-length, retry-after, tidegate-log, tidegate-request-id',
+      ],
       ['vary', 'origin'],
     ];
     this.#exchange.reply(status, [...headers, ...more], body);

@@ -43,6 +43,8 @@ export interface HttpDependencies {
   /** Whether this node wants traffic. */
   ready(): boolean;
   readonly log: HttpLog;
+  /** Whether the trace of a request is wanted, beyond the line in the log. */
+  readonly traced?: boolean;
   /** undefined: pages of other origins may not read what this node answers. */
   readonly cors?: CorsPolicy | undefined;
   /** Counts an error that a caller was told. */

@@ -1,5 +1,5 @@
 import { asTidegateError, type TidegateError } from '../../contract/error.js';
-import type { InferReply, InferRequest } from '../../contract/inference.js';
+import type { InferReply, InferRequest, LoggedAs } from '../../contract/inference.js';
 import { now_us } from '../../std/clock.js';
 import type { Ticket, Waiter } from '../admission/inference.js';
 import {
@@ -22,10 +22,19 @@ import { replyError } from './problem.js';
 
 const JSON_HEADERS: ReplyHeaders = [['content-type', 'application/json']];
 
+/** Tells the caller where its request lies in the prediction log. */
+function withRecord(headers: ReplyHeaders, logged: LoggedAs | undefined): ReplyHeaders {
+  if (logged === undefined) return headers;
+  const token = ['tidegate-log', logged.token] as const;
+  if (logged.request_id === '') return [...headers, token];
+  return [...headers, token, ['tidegate-request-id', logged.request_id]];
+}
+
 /** One inference over HTTP, from its headers to its answer. */
 export class InferCall implements BodyTaker, Waiter {
   readonly model: string;
   readonly version: string;
+  readonly traceparent: string;
   readonly #exchange: HttpExchange;
   readonly #deps: HttpDependencies;
   readonly #arrived_us = now_us();
@@ -33,7 +42,6 @@ export class InferCall implements BodyTaker, Waiter {
   readonly #contentEncoding: string;
   readonly #acceptEncoding: string;
   #shape: ReplyShape | undefined;
-  #traceparent = '';
   #requestId = '';
 
   constructor(exchange: HttpExchange, deps: HttpDependencies, model: string, version: string) {
@@ -44,8 +52,9 @@ export class InferCall implements BodyTaker, Waiter {
     this.#jsonLength = exchange.header('inference-header-content-length');
     this.#contentEncoding = exchange.header('content-encoding');
     this.#acceptEncoding = exchange.header('accept-encoding');
-    if (deps.log.request !== undefined) {
-      this.#traceparent = exchange.header('traceparent');
+    const logs = deps.log.request !== undefined;
+    this.traceparent = logs || deps.traced === true ? exchange.header('traceparent') : '';
+    if (logs) {
       this.#requestId = exchange.header('x-request-id');
     }
   }
@@ -65,13 +74,14 @@ export class InferCall implements BodyTaker, Waiter {
     try {
       const encoded = encodeReply(shape, reply);
       if (encoded.binary_bytes === 0) {
-        this.#send(encoded.json, JSON_HEADERS);
+        this.#send(encoded.json, withRecord(JSON_HEADERS, reply.logged));
       } else {
         const { body, json_bytes } = joinedBody(encoded);
-        this.#send(body, [
+        const headers: ReplyHeaders = [
           ['content-type', 'application/octet-stream'],
           ['inference-header-content-length', String(json_bytes)],
-        ]);
+        ];
+        this.#send(body, withRecord(headers, reply.logged));
       }
     } catch (error) {
       this.#fail(error);
@@ -146,7 +156,7 @@ export class InferCall implements BodyTaker, Waiter {
       model: this.model,
       version: this.version,
       request_id: this.#requestId,
-      traceparent: this.#traceparent,
+      traceparent: this.traceparent,
       status,
       code,
       total_us: Math.round(now_us() - this.#arrived_us),

@@ -108,11 +108,19 @@ export class Spool {
   /** Ends the record that was put into `buffer` after `begin`. Returns whether it will be written. */
   commit(): boolean {
     const { open_bytes } = this.buffer;
-    if (open_bytes > Math.min(frameBytes(MOST_FRAME_BYTES), this.#options.spool_bytes)) return this.#drop('too_large', 1);
+    if (open_bytes > Math.min(frameBytes(MOST_FRAME_BYTES), this.#options.spool_bytes))
+      return this.#drop('too_large', 1);
     if (!this.#makeRoom(open_bytes)) return this.#drop('newest', 1);
     this.buffer.seal(FRAME_KIND.PREDICTION, this.#segment?.salt ?? 0);
     this.#pending++;
     return true;
+  }
+
+  /** The record that was begun could not be put together. */
+  giveUp(error: unknown): void {
+    this.buffer.open();
+    this.#drop('error', 1);
+    this.#failed(error);
   }
 
   /** Writes what was committed. Returns whether all of it is in the file now. */

@@ -26,6 +26,7 @@ export interface ConnectionParts {
   readonly told?: (code: ErrorCode) => void;
   /** A name for the state of a new stream, unique on this node. */
   readonly nextSequenceId: () => string;
+  readonly traceparent: string;
 }
 
 const CLOSE_GOING_AWAY = 1001;
@@ -218,8 +219,9 @@ export class Connection implements StreamOutlet {
     const row_reply_bytes = rowReplyBytes(outputs, max_batch > 0, open.parameters?.binary_data_output === true);
     const credits = initialCredits(limits, row_reply_bytes);
     const stateful = version.manifest.state.length > 0;
-    const sequence_id = this.#parts.nextSequenceId();
-    const stream = new Stream({ open, stateful, max_batch, credits, row_reply_bytes, sequence_id }, this);
+    const { nextSequenceId, traceparent } = this.#parts;
+    const plan = { open, stateful, max_batch, credits, row_reply_bytes, sequence_id: nextSequenceId(), traceparent };
+    const stream = new Stream(plan, this);
     this.#streams.set(open.stream, stream);
     this.#sendUnasked(
       controlFrame({

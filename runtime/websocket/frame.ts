@@ -1,4 +1,5 @@
 import { TidegateError } from '../../contract/error.js';
+import type { InferReply } from '../../contract/inference.js';
 import type { ErrorMessage, ServerMessage } from '../../contract/ws-message.js';
 import { WS_MAX_ID_LENGTH, WS_MAX_STREAM } from '../../contract/ws-message.js';
 import { JsonCursor } from '../codec/json-cursor.js';
@@ -123,6 +124,13 @@ export function resultFrame(prefix: string, encoded: EncodedReply): Frame {
   const json = prefix + encoded.json.slice(1);
   if (encoded.binary_bytes === 0) return json;
   return joinedFrame({ json, binary: encoded.binary, binary_bytes: encoded.binary_bytes });
+}
+
+/** What a result says of its record in the prediction log, as a member of the message; '' where there is none. */
+export function loggedMember({ logged }: InferReply): string {
+  if (logged === undefined) return '';
+  const id = logged.request_id === '' ? '' : `,"tidegate-request-id":${JSON.stringify(logged.request_id)}`;
+  return `"parameters":{"tidegate-log":${JSON.stringify(logged.token)}${id}},`;
 }
 
 export interface ErrorAddress {

@@ -6,7 +6,7 @@ import { WS_MAX_ID_LENGTH } from '../../contract/ws-message.js';
 import type { Inference } from '../admission/inference.js';
 import { type InferTarget, parseInferRequest } from '../codec/infer-request.js';
 import { encodeReply, replyShape } from '../respond/infer-response.js';
-import { type Envelope, errorFrame, type Frame, type MessageBytes, resultFrame } from './frame.js';
+import { type Envelope, errorFrame, type Frame, loggedMember, type MessageBytes, resultFrame } from './frame.js';
 import { OrderBuffer } from './order.js';
 import { PendingMessage } from './pending-message.js';
 
@@ -47,6 +47,8 @@ export interface StreamPlan {
   readonly row_reply_bytes: number;
   /** Unique on this node: what its state is known by. */
   readonly sequence_id: string;
+  /** Of the connection's upgrade request. */
+  readonly traceparent: string;
 }
 
 /** One stream of a connection: credits, what is in flight, the order of answers, and the model's state if it keeps any. */
@@ -69,11 +71,11 @@ export class Stream {
   #ending: ClosedMessage['reason'] | undefined;
 
   constructor(plan: StreamPlan, outlet: StreamOutlet) {
-    const { open } = plan;
+    const { open, traceparent } = plan;
     this.#plan = plan;
     this.#outlet = outlet;
     this.number = open.stream;
-    this.#target = { model: open.model, version: open.version === undefined ? '' : String(open.version) };
+    this.#target = { model: open.model, version: open.version === undefined ? '' : String(open.version), traceparent };
     this.#outputs = requestedOutputs(open);
     this.#credits = plan.credits;
     this.#rowReplyBytes = plan.row_reply_bytes;
@@ -120,7 +122,7 @@ export class Stream {
     if (shape === undefined) return;
     let frame: Frame;
     try {
-      frame = resultFrame(this.#prefix[credits], encodeReply(shape, reply));
+      frame = resultFrame(this.#prefix[credits] + loggedMember(reply), encodeReply(shape, reply));
     } catch (error) {
       this.failed(pending, asTidegateError(error));
       return;
@@ -216,18 +218,13 @@ export class Stream {
       );
     }
     return {
-      model: read.model,
-      version: read.version,
-      id: read.id,
-      source: read.source,
-      inputs: read.inputs,
+      ...read,
       outputs: read.outputs ?? this.#outputs,
       binary_output: read.binary_output || open.parameters?.binary_data_output === true,
       priority: read.priority > 0 ? read.priority : (open.parameters?.priority ?? 0),
       timeout_us: read.timeout_us > 0 ? read.timeout_us : (open.timeout_us ?? 0),
       sequence_id: stateful ? sequence_id : read.sequence_id,
       sequence_start: stateful ? read.sequence_start || !this.#hasState : read.sequence_start,
-      sequence_end: read.sequence_end,
     };
   }
 

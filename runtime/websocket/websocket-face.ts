@@ -72,6 +72,7 @@ class Face implements StreamingFace {
   opened(socket: WebSocketConnection, headers: { readonly traceparent: string }): void {
     const connection = new Connection(socket, {
       ...this.#parts,
+      traceparent: headers.traceparent,
       nextSequenceId: () => `${STREAM_SEQUENCE_PREFIX}${++this.#sequences}`,
     });
     this.#clients.set(socket, { socket, connection });
