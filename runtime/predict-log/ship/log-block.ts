@@ -60,21 +60,14 @@ function columns() {
   } satisfies Record<LogColumnName, Column>;
 }
 
-export type LogColumns = ReturnType<typeof columns>;
-
 /** Rows of `inference_log` as one block, made from records of the spool without an object for any value. */
 export class LogBlock {
   readonly #columns = columns();
   readonly #block = new NativeBlock(LOG_COLUMNS.map(({ name }) => [name, this.#columns[name]]));
   readonly #layouts = new WeakMap<RecordLayout, LayoutBytes>();
-  readonly #node: Buffer;
-  readonly #epoch: number;
   readonly #digest = Buffer.alloc(2 * DIGEST_BYTES);
-
-  constructor(node: string, epoch: number) {
-    this.#node = Buffer.from(node, 'utf8');
-    this.#epoch = epoch;
-  }
+  #node: Buffer = Buffer.alloc(0);
+  #epoch = 0;
 
   get rows(): number {
     return this.#block.rows;
@@ -84,8 +77,11 @@ export class LogBlock {
     return this.#block.bytes;
   }
 
-  clear(): void {
+  /** Empties it for rows of one life of a node. */
+  begin(node: string, epoch: number): void {
     this.#block.clear();
+    this.#node = Buffer.from(node, 'utf8');
+    this.#epoch = epoch;
   }
 
   /** Valid until the next change. */

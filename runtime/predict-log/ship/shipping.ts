@@ -1,0 +1,211 @@
+import { classifyFailure, type Failure } from '../../../clickhouse/failure.js';
+import type { LogLayout } from '../../../contract/prediction-record.js';
+import { SegmentReader, SegmentUnreadable } from '../segment-reader.js';
+import { segmentsOf } from '../spool-directory.js';
+import type { SpoolPosition, SpoolState } from '../spool-state.js';
+import { BatchEncoder, type BatchLimits } from './batch-encoder.js';
+import { BatchSource } from './batch-source.js';
+import { type BatchPlan, type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
+import { DeadLetters } from './dead-letters.js';
+import { Delivery, Interrupted } from './delivery.js';
+import type { LogStore } from './log-store.js';
+import { Pause } from './pause.js';
+import { resumePosition, type SegmentOfLife } from './resume.js';
+import { SpecCache } from './spec-cache.js';
+import { newStatus } from './status.js';
+
+export interface ShippingOptions {
+  /** Folder of the spool. */
+  readonly directory: string;
+  readonly dead_letters: string;
+  readonly dead_letter_bytes: number;
+  /** Batches are this far apart while there is not a full one. */
+  readonly ship_ms: number;
+  /** Most rows a second after an outage; 0: as many as go. */
+  readonly rows_per_s: number;
+  readonly spec_poll_ms: number;
+  readonly limits: BatchLimits;
+}
+
+export const BATCH_LIMITS: BatchLimits = { rows: 50_000, bytes: 16 * 1024 * 1024 };
+
+export interface ShippingEvents {
+  /** Told after every batch and every failure; `status` has changed. */
+  changed(): void;
+  failed(failure: Failure, what: string): void;
+}
+
+/**
+ * Reads the spool in order and brings it into the store, one batch at a time: settle what goes with which token, write that down, send it
+ * until it is there, move on, delete what is behind.
+ */
+export class Shipping {
+  readonly status = newStatus();
+  readonly #options: ShippingOptions;
+  readonly #state: SpoolState;
+  readonly #store: LogStore;
+  readonly #events: ShippingEvents;
+  readonly #source: BatchSource;
+  readonly #specs: SpecCache;
+  readonly #encoder: BatchEncoder;
+  readonly #delivery: Delivery;
+  readonly #pause = new Pause();
+  #position: SpoolPosition = { segment: 0, offset: 0 };
+  #epoch = 0;
+  #specs_due_ms = 0;
+  /** Since when there has been something to ship; 0: there is nothing. */
+  #behind_since_ms = 0;
+
+  constructor(options: ShippingOptions, state: SpoolState, store: LogStore, events: ShippingEvents) {
+    this.#options = options;
+    this.#state = state;
+    this.#store = store;
+    this.#events = events;
+    this.#source = new BatchSource(options.directory, state);
+    this.#specs = new SpecCache(options.directory);
+    this.#encoder = new BatchEncoder(this.#source, this.#specs);
+    this.#delivery = new Delivery({
+      store,
+      encoder: this.#encoder,
+      dead: new DeadLetters(options.dead_letters, options.dead_letter_bytes),
+      status: this.status,
+      pause: this.#pause,
+      keep: (plan) => this.#write(plan),
+      failed: (failure, what) => {
+        this.#events.failed(failure, what);
+        this.#look();
+      },
+      random: Math.random,
+    });
+  }
+
+  /** What has been written until now is still tried to be shipped, once. */
+  stop(): void {
+    this.#pause.stop();
+  }
+
+  /** Ends after `stop`. Throws what the file system throws. */
+  async run(): Promise<void> {
+    try {
+      await this.#resume();
+      for (;;) {
+        const began_ms = performance.now();
+        // What was written before the stop is seen by the pass that begins after it.
+        const last = this.#pause.stopping;
+        await this.#learnSpecs();
+        const more = await this.#shipOne();
+        if (!more && last) return;
+        if (!more) await this.#pause.for(this.#options.ship_ms - (performance.now() - began_ms));
+      }
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+    } finally {
+      this.#source.close();
+    }
+  }
+
+  async #resume(): Promise<void> {
+    const { directory } = this.#options;
+    const checkpoint = readCheckpoint(directory);
+    this.#epoch = checkpoint?.epoch ?? 0;
+    this.#position = resumePosition(checkpoint, livesOf(directory));
+    if (checkpoint?.plan !== undefined) await this.#deliver(checkpoint.plan, undefined);
+    else this.#moved(this.#position);
+  }
+
+  /** Returns whether there may be more at once: the batch was full. */
+  async #shipOne(): Promise<boolean> {
+    const { limits, rows_per_s } = this.#options;
+    const began_ms = performance.now();
+    const settled = this.#encoder.settle(this.#position, limits);
+    if (settled === undefined) {
+      this.#look();
+      return false;
+    }
+    if (!('plan' in settled)) {
+      this.#keep(settled);
+      return true;
+    }
+    this.#behind_since_ms ||= began_ms;
+    this.#write(settled.plan);
+    await this.#deliver(settled.plan, settled.layouts);
+    const { rows } = settled.plan;
+    if (rows_per_s > 0) await this.#pause.for((1000 * rows) / rows_per_s - (performance.now() - began_ms));
+    return isFull(settled.plan, this.#encoder.block.bytes, limits) || this.#isBehind();
+  }
+
+  async #deliver(plan: BatchPlan, layouts: readonly LogLayout[] | undefined): Promise<void> {
+    const done = await this.#delivery.deliver(plan, layouts);
+    this.#epoch = plan.epoch;
+    this.status.shipped_rows += plan.rows - done.dead;
+    this.status.shipped_batches++;
+    this.#keep(plan.to);
+  }
+
+  /** Another segment lies behind: an earlier life's, or the next one of this. */
+  #isBehind(): boolean {
+    return this.#position.segment < this.#state.written.segment;
+  }
+
+  #keep(position: SpoolPosition): void {
+    this.#position = position;
+    this.#write(undefined);
+    this.#moved(position);
+  }
+
+  #moved(position: SpoolPosition): void {
+    this.#state.ship(position);
+    this.#source.deleteBefore(position);
+    this.#behind_since_ms = 0;
+    this.#look();
+  }
+
+  #write(plan: BatchPlan | undefined): void {
+    const checkpoint: Checkpoint = { position: this.#position, epoch: this.#epoch };
+    writeCheckpoint(this.#options.directory, plan === undefined ? checkpoint : { ...checkpoint, plan });
+  }
+
+  #look(): void {
+    const { status } = this;
+    const { counters } = this.#source;
+    status.lag_bytes = this.#source.bytesFrom(this.#position);
+    if (status.lag_bytes === 0) this.#behind_since_ms = 0;
+    else this.#behind_since_ms ||= performance.now();
+    status.lag_ms = this.#behind_since_ms === 0 ? 0 : performance.now() - this.#behind_since_ms;
+    status.damaged = counters.damaged;
+    status.damaged_bytes = counters.damaged_bytes;
+    status.unknown_records = counters.unknown;
+    status.unreadable_segments = counters.unreadable_segments;
+    this.#events.changed();
+  }
+
+  /** Rows are shipped with the specs that are known: to wait for others would hold them up for a store that is away. */
+  async #learnSpecs(): Promise<void> {
+    if (performance.now() < this.#specs_due_ms) return;
+    this.#specs_due_ms = performance.now() + this.#options.spec_poll_ms;
+    try {
+      this.#specs.learn(await this.#store.specs());
+    } catch (error) {
+      this.status.spec_failures++;
+      this.status.last_error = classifyFailure(error).message;
+    }
+  }
+}
+
+function isFull(plan: BatchPlan, bytes: number, limits: BatchLimits): boolean {
+  return plan.rows >= limits.rows / 2 || bytes >= limits.bytes / 2;
+}
+
+/** Which life wrote each segment, as far as their headers can be read. */
+function livesOf(directory: string): SegmentOfLife[] {
+  return segmentsOf(directory).flatMap(({ number }) => {
+    try {
+      const reader = SegmentReader.open(directory, number);
+      reader.close();
+      return [{ number, epoch: reader.header.epoch }];
+    } catch (error) {
+      if (error instanceof SegmentUnreadable) return [];
+      throw error;
+    }
+  });
+}
