@@ -28,7 +28,8 @@ export async function serve(config: Config): Promise<ServedNode> {
 }
 
 function nodeOptions(config: Config, log: Log): NodeOptions {
-  return { ...config, server_version: productVersion(), log };
+  const logs = config.prediction_log === 'on' || (config.prediction_log === 'auto' && config.clickhouse_url !== '');
+  return { ...config, server_version: productVersion(), log, predictions: logs ? config : undefined };
 }
 
 /** The first signal lets everything finish that was admitted; the second ends the process at once. */

@@ -10,6 +10,7 @@ import type { ModelCatalog } from './model/served-version.js';
 import { createFaceLog, type FaceLog, type NodeLog } from './observe/face-log.js';
 import { type MetricSources, Metrics } from './observe/metrics.js';
 import { type ModelStatistics, Statistics } from './observe/statistics.js';
+import { type PredictionSettings, type RunningLog, startLog } from './predict-log/start-log.js';
 import type { HttpFace, Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
@@ -39,6 +40,8 @@ export interface NodeOptions {
   readonly limits: Limits;
   /** A line for every HTTP inference request, with its id and its trace. */
   readonly log_requests: boolean;
+  /** undefined: no prediction is logged. */
+  readonly predictions?: PredictionSettings | undefined;
   readonly log: NodeLog;
 }
 
@@ -73,6 +76,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     sequences.stop();
     metrics.stop();
     await host.stop(limits.drain_timeout_ms);
+    await stages.predictions?.stop();
     throw error;
   }
   const parts = { ...stages, metrics, socket: life.socket };
@@ -102,6 +106,7 @@ interface Stages {
   readonly sequences: Sequences;
   readonly inference: Admission;
   readonly websocket: StreamingFace;
+  readonly predictions: RunningLog | undefined;
   /** One for both faces: what repeats is told once a minute, whichever face it came through. */
   readonly faceLog: FaceLog;
 }
@@ -109,7 +114,8 @@ interface Stages {
 async function openStages(options: NodeOptions): Promise<Stages> {
   const { limits, log, workers } = options;
   const statistics = new Statistics();
-  const host = new Host(options, statistics);
+  const predictions = options.predictions === undefined ? undefined : startLog(options.predictions, log);
+  const host = new Host(options, statistics, predictions?.predictions);
   const folder = { directory: options.models, poll_ms: options.model_poll_ms };
   const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log });
   const sequences = new Sequences(host.arena, limits);
@@ -118,7 +124,7 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const faceLog = createFaceLog(log, options);
   const told = (code: ErrorCode) => statistics.told('websocket', code);
   const websocket = createWebSocketFace({ catalog, inference, limits, log: faceLog, told });
-  return { statistics, host, catalog, sequences, inference, websocket, faceLog };
+  return { statistics, host, catalog, sequences, inference, websocket, predictions, faceLog };
 }
 
 function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics {
@@ -139,6 +145,7 @@ function openHttp(stages: Stages, metrics: Metrics, options: NodeOptions, life: 
     inference,
     limits,
     log: faceLog,
+    traced: stages.predictions !== undefined,
     cors: options.cors_origins === '' ? undefined : new CorsPolicy(origins),
     told: (code) => statistics.told('http', code),
     server: { name, version, socketKind: () => life.socket?.kind ?? '' },
@@ -170,7 +177,9 @@ async function stopNode(parts: Parts, drain_timeout_ms: number): Promise<boolean
   await parts.catalog.close();
   parts.sequences.stop();
   parts.metrics.stop();
-  return parts.host.stop(Math.max(1000, until - performance.now()));
+  const ended = await parts.host.stop(Math.max(1000, until - performance.now()));
+  await parts.predictions?.stop();
+  return ended;
 }
 
 function openRequests(host: Host): number {
@@ -184,7 +193,7 @@ function sleep(ms: number): Promise<void> {
 }
 
 function metricSources(
-  { host, catalog, sequences, websocket }: Pick<Parts, 'host' | 'catalog' | 'sequences' | 'websocket'>,
+  { host, catalog, sequences, websocket, predictions }: Omit<Stages, 'faceLog'>,
   permits: number,
   socket: () => Socket | undefined,
 ): MetricSources {
@@ -222,6 +231,7 @@ function metricSources(
       unsent_bytes: websocket.unsent_bytes,
     }),
     sequences: () => sequences.count,
+    spool: () => predictions?.predictions.spool,
   };
 }
 

@@ -46,6 +46,34 @@ export const ConfigSchema = z.strictObject({
     .default('auto')
     .describe('auto: for people on a terminal, JSON lines elsewhere'),
   log_requests: z.boolean().default(false).describe('log a line for every HTTP inference request'),
+  prediction_log: z
+    .enum(['auto', 'on', 'off'])
+    .default('auto')
+    .describe('log predictions to the spool; auto: where a ClickHouse is named that keeps them'),
+  log_spool_bytes: z
+    .int()
+    .min(1024 * 1024)
+    .max(2 ** 40)
+    .default(1024 * 1024 * 1024)
+    .describe('most bytes of predictions that wait on disk to be shipped'),
+  log_overflow: z
+    .enum(['drop_newest', 'drop_oldest', 'refuse'])
+    .default('drop_oldest')
+    .describe('what happens when that many wait: new or old records are dropped, or requests are refused'),
+  log_fsync: z
+    .enum(['each', 'interval', 'never'])
+    .default('interval')
+    .describe('when the log is forced to the disk: before each answer, every log_fsync_ms, or when the system likes'),
+  log_fsync_ms: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(100)
+    .describe('what a loss of power may cost with log_fsync interval'),
+  log_hash_key: z
+    .string()
+    .default('')
+    .describe('key of hashed features; without it the data directory keeps one of its own'),
   clickhouse_url: z
     .string()
     .default('')
@@ -71,4 +99,4 @@ export const ConfigSchema = z.strictObject({
 export type Config = z.infer<typeof ConfigSchema>;
 
 /** Settings whose values are never printed. */
-export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['clickhouse_password']);
+export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['clickhouse_password', 'log_hash_key']);

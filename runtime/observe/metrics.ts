@@ -1,6 +1,8 @@
+import type { Spool } from '../predict-log/spool.js';
 import { EventLoopDelay } from './event-loop-delay.js';
 import { Exposition, labelText, type Sample } from './exposition.js';
 import type { Histogram } from './histogram.js';
+import { exposeLog } from './log-metrics.js';
 import type { Statistics } from './statistics.js';
 import { FACES, FAILURE_REASONS, type VersionCounters } from './version-counters.js';
 
@@ -24,6 +26,8 @@ export interface MetricSources {
   connections(): number;
   websocket(): { readonly connections: number; readonly streams: number; readonly unsent_bytes: number };
   sequences(): number;
+  /** undefined: nothing is logged. */
+  spool(): Spool | undefined;
 }
 
 export interface PendingRequests {
@@ -103,6 +107,7 @@ export class Metrics {
     this.#workers(out);
     this.#memory(out);
     this.#callers(out);
+    exposeLog(out, this.#sources.spool());
     this.#process(out);
     return out.toString();
   }

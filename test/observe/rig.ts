@@ -31,6 +31,7 @@ const IDLE: MetricSources = {
   connections: () => 5,
   websocket: () => ({ connections: 2, streams: 6, unsent_bytes: 7 }),
   sequences: () => 8,
+  spool: () => undefined,
 };
 
 /** The metrics of a node whose sources say what they are told to. */
