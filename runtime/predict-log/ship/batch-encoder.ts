@@ -21,6 +21,8 @@ export interface SpecSource {
 export interface SettledBatch {
   readonly plan: BatchPlan;
   readonly layouts: readonly LogLayout[];
+  /** A limit ended it, and more is there. */
+  readonly full: boolean;
 }
 
 /** Records of the spool → rows of one block, and the plan that says which. */
@@ -47,12 +49,16 @@ export class BatchEncoder {
     let last_seq = -1;
     let epoch = -1;
     let node = '';
+    let full = false;
     const to = this.#source.read(from, undefined, (found) => {
       if (epoch < 0) {
         ({ node, epoch } = this.#source.header ?? { node, epoch });
         block.begin(node, epoch);
         first_seq = found.seq;
-      } else if (block.rows + found.rows > limits.rows || block.bytes >= limits.bytes) return false;
+      } else if (block.rows + found.rows > limits.rows || block.bytes >= limits.bytes) {
+        full = true;
+        return false;
+      }
       const { layout } = found.layout;
       layouts.add(layout);
       const binning = this.#binning(found.layout, this.#specs.newest(layout.model, layout.version));
@@ -65,7 +71,7 @@ export class BatchEncoder {
     const { rows } = block;
     const token = `${node}:${epoch}:${first_seq}`;
     const settled = { from, to, epoch, node, first_seq, last_seq, rows, token, planned_at_ms: Date.now(), specs };
-    return { plan: { ...settled, pieces: [[0, rows]], dead: 0 }, layouts: [...layouts] };
+    return { plan: { ...settled, pieces: [[0, rows]], dead: 0 }, layouts: [...layouts], full };
   }
 
   /** Fills the block again with rows of a batch that was settled before. Returns the layouts that they need. */

@@ -1,7 +1,6 @@
 import { classifyFailure, type Failure } from '../../../clickhouse/failure.js';
 import { DEDUPLICATION_WINDOW } from '../../../clickhouse/table.js';
 import type { LogLayout } from '../../../contract/prediction-record.js';
-import { backOff_ms } from './back-off.js';
 import type { BatchEncoder } from './batch-encoder.js';
 import type { BatchPlan, Piece } from './checkpoint.js';
 import { type DeadLetters, rowOf } from './dead-letters.js';
@@ -31,7 +30,8 @@ export interface DeliveryParts {
   /** Writes the plan to disk. */
   readonly keep: (plan: BatchPlan) => void;
   readonly failed: (failure: Failure, what: string) => void;
-  readonly random: () => number;
+  /** How long to wait after so many failures in a row. */
+  readonly wait_ms: (failures: number) => number;
 }
 
 /** Brings one settled batch into the store, however long that takes: once. */
@@ -132,7 +132,7 @@ export class Delivery {
   }
 
   async #wait(failure: Failure): Promise<void> {
-    const { status, store, pause, failed, random } = this.#parts;
+    const { status, store, pause, failed, wait_ms } = this.#parts;
     this.#failures++;
     status.failures[failure.kind]++;
     status.blocked = failure.kind;
@@ -147,7 +147,7 @@ export class Delivery {
         failed(classifyFailure(error), 'the tables of the prediction log could not be made');
       }
     }
-    await pause.for(backOff_ms(this.#failures, random));
+    await pause.for(wait_ms(this.#failures));
     if (pause.stopping) throw new Interrupted();
   }
 }

@@ -3,6 +3,7 @@ import type { LogLayout } from '../../../contract/prediction-record.js';
 import { SegmentReader, SegmentUnreadable } from '../segment-reader.js';
 import { segmentsOf } from '../spool-directory.js';
 import type { SpoolPosition, SpoolState } from '../spool-state.js';
+import { backOff_ms } from './back-off.js';
 import { BatchEncoder, type BatchLimits } from './batch-encoder.js';
 import { BatchSource } from './batch-source.js';
 import { type BatchPlan, type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
@@ -56,7 +57,13 @@ export class Shipping {
   /** Since when there has been something to ship; 0: there is nothing. */
   #behind_since_ms = 0;
 
-  constructor(options: ShippingOptions, state: SpoolState, store: LogStore, events: ShippingEvents) {
+  constructor(
+    options: ShippingOptions,
+    state: SpoolState,
+    store: LogStore,
+    events: ShippingEvents,
+    wait_ms: (failures: number) => number = backOff_ms,
+  ) {
     this.#options = options;
     this.#state = state;
     this.#store = store;
@@ -75,7 +82,7 @@ export class Shipping {
         this.#events.failed(failure, what);
         this.#look();
       },
-      random: Math.random,
+      wait_ms,
     });
   }
 
@@ -119,6 +126,7 @@ export class Shipping {
     const began_ms = performance.now();
     const settled = this.#encoder.settle(this.#position, limits);
     if (settled === undefined) {
+      this.status.passes++;
       this.#look();
       return false;
     }
@@ -131,7 +139,7 @@ export class Shipping {
     await this.#deliver(settled.plan, settled.layouts);
     const { rows } = settled.plan;
     if (rows_per_s > 0) await this.#pause.for((1000 * rows) / rows_per_s - (performance.now() - began_ms));
-    return isFull(settled.plan, this.#encoder.block.bytes, limits) || this.#isBehind();
+    return settled.full || this.#isBehind();
   }
 
   async #deliver(plan: BatchPlan, layouts: readonly LogLayout[] | undefined): Promise<void> {
@@ -190,10 +198,6 @@ export class Shipping {
       this.status.last_error = classifyFailure(error).message;
     }
   }
-}
-
-function isFull(plan: BatchPlan, bytes: number, limits: BatchLimits): boolean {
-  return plan.rows >= limits.rows / 2 || bytes >= limits.bytes / 2;
 }
 
 /** Which life wrote each segment, as far as their headers can be read. */

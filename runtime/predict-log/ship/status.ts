@@ -4,6 +4,8 @@ import type { FailureKind } from '../../../clickhouse/failure.js';
 export interface ShipperStatus {
   shipped_rows: number;
   shipped_batches: number;
+  /** Times that the end of the spool was reached. */
+  passes: number;
   /** Bytes of the spool that are still to be shipped. */
   lag_bytes: number;
   /** How long the oldest of them has waited since it was first seen. */
@@ -29,6 +31,7 @@ export function newStatus(): ShipperStatus {
   return {
     shipped_rows: 0,
     shipped_batches: 0,
+    passes: 0,
     lag_bytes: 0,
     lag_ms: 0,
     failures: { unavailable: 0, schema: 0, access: 0, data: 0, unknown: 0 },
