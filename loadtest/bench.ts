@@ -15,6 +15,7 @@ import { runStreams } from './stream-closed-loop.js';
 const HELP = `npm run bench -- [options]
   --seconds N    time for each measurement (default 4)
   --socket S     net, uws or node (default net)
+  --log          what the prediction log costs: a node that logs every request beside one that logs none
   --million      one million requests, watching the memory
   --help`;
 
@@ -23,10 +24,13 @@ interface Server {
   readonly port: number;
 }
 
+const LOG_ROUNDS = 3;
+
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '4' },
     socket: { type: 'string', default: 'net' },
+    log: { type: 'boolean', default: false },
     million: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -45,7 +49,8 @@ async function main(): Promise<void> {
     );
     const node = await startRuntime(directory);
     servers.push(node);
-    if (values.million) await million(node);
+    if (values.log) await withLog(node, directory, servers);
+    else if (values.million) await million(node);
     else {
       const bare = await startBareSocket();
       if (bare !== undefined) servers.push(bare);
@@ -74,6 +79,38 @@ async function table(node: Server, bare: Server | undefined): Promise<void> {
   report('small, WebSocket, 16 streams of 8', await runStreams({ ...streamed, window: 8 }), undefined);
   report('mid, JSON, 64 connections', await measure(node, 64, jsonRequest('mid')), undefined);
   report('mid, binary, 64 connections', await measure(node, 64, binaryRequest('mid')), undefined);
+}
+
+/** In turns, so that whatever else the machine does falls on all alike; ratios are of the sums over all rounds. */
+async function withLog(plain: Server, directory: string, servers: Server[]): Promise<void> {
+  const logging: [name: string, server: Server][] = [];
+  for (const fsync of ['never', 'interval', 'each']) {
+    const data = join(directory, `.data-${fsync}`);
+    const flags = ['--prediction-log', 'on', '--log-fsync', fsync, '--log-overflow', 'drop_oldest', '--data-dir', data];
+    const server = await startRuntime(directory, flags);
+    servers.push(server);
+    logging.push([`log_fsync ${fsync}`, server]);
+  }
+  for (const [kind, request] of [
+    ['JSON', jsonRequest('small')],
+    ['binary', binaryRequest('small')],
+  ] as const) {
+    for (const connections of [1, 64]) {
+      const sums = new Map<string, number>();
+      for (let round = 0; round < LOG_ROUNDS; round++) {
+        for (const [name, server] of [['no log', plain] as const, ...logging]) {
+          const { requests_per_s, failures } = await measure(server, connections, request);
+          if (failures > 0) throw new Error(`${failures} requests failed`);
+          sums.set(name, (sums.get(name) ?? 0) + requests_per_s);
+        }
+      }
+      for (const [name, sum] of sums) {
+        const label = `small, ${kind}, ${connections} connections, ${name}`;
+        const ratio = `${(sum / (sums.get('no log') ?? sum)).toFixed(2)} × no log`;
+        console.log(`${label.padEnd(52)}${Math.round(sum / LOG_ROUNDS).toLocaleString('en')}/s   ${ratio}`);
+      }
+    }
+  }
 }
 
 async function million(node: Server): Promise<void> {
@@ -134,11 +171,11 @@ function post(model: BenchModel, body: Buffer, headers: string): Buffer {
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-async function startRuntime(models: string): Promise<Server> {
+async function startRuntime(models: string, flags: readonly string[] = []): Promise<Server> {
   const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
   const child = spawn(
     process.execPath,
-    [cli, 'runtime', '--models', models, '--port', '0', '--socket', values.socket, '--log-format', 'json'],
+    [cli, 'runtime', '--models', models, '--port', '0', '--socket', values.socket, '--log-format', 'json', ...flags],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
