@@ -114,7 +114,8 @@ interface Stages {
 async function openStages(options: NodeOptions): Promise<Stages> {
   const { limits, log, workers } = options;
   const statistics = new Statistics();
-  const predictions = options.predictions === undefined ? undefined : startLog(options.predictions, log);
+  const predictions =
+    options.predictions === undefined ? undefined : startLog(options.predictions, options.server_version, log);
   const host = new Host(options, statistics, predictions?.predictions);
   const folder = { directory: options.models, poll_ms: options.model_poll_ms };
   const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log });
@@ -232,6 +233,7 @@ function metricSources(
     }),
     sequences: () => sequences.count,
     spool: () => predictions?.predictions.spool,
+    shipper: () => predictions?.shipper,
   };
 }
 

@@ -74,6 +74,28 @@ export const ConfigSchema = z.strictObject({
     .string()
     .default('')
     .describe('key of hashed features; without it the data directory keeps one of its own'),
+  log_ship_ms: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(1000)
+    .describe('how far apart predictions are sent to ClickHouse while they make no full batch'),
+  log_ship_rows_per_s: z
+    .int()
+    .nonnegative()
+    .default(200_000)
+    .describe('most rows a second that are sent when many have gathered; 0: as many as ClickHouse takes'),
+  log_spec_poll_ms: z
+    .int()
+    .min(100)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('how often ClickHouse is asked for new references that rows are binned by'),
+  log_dead_letter_bytes: z
+    .int()
+    .nonnegative()
+    .default(64 * 1024 * 1024)
+    .describe('most bytes of rows that ClickHouse refused, kept in files of their own'),
   clickhouse_url: z
     .string()
     .default('')

@@ -1,8 +1,10 @@
+import type { Shipper } from '../predict-log/ship/shipper.js';
 import type { Spool } from '../predict-log/spool.js';
 import { EventLoopDelay } from './event-loop-delay.js';
 import { Exposition, labelText, type Sample } from './exposition.js';
 import type { Histogram } from './histogram.js';
 import { exposeLog } from './log-metrics.js';
+import { exposeShipper } from './ship-metrics.js';
 import type { Statistics } from './statistics.js';
 import { FACES, FAILURE_REASONS, type VersionCounters } from './version-counters.js';
 
@@ -28,6 +30,8 @@ export interface MetricSources {
   sequences(): number;
   /** undefined: nothing is logged. */
   spool(): Spool | undefined;
+  /** undefined: nothing is shipped. */
+  shipper(): Shipper | undefined;
 }
 
 export interface PendingRequests {
@@ -108,6 +112,7 @@ export class Metrics {
     this.#memory(out);
     this.#callers(out);
     exposeLog(out, this.#sources.spool());
+    exposeShipper(out, this.#sources.shipper());
     this.#process(out);
     return out.toString();
   }

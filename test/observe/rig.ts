@@ -32,6 +32,7 @@ const IDLE: MetricSources = {
   websocket: () => ({ connections: 2, streams: 6, unsent_bytes: 7 }),
   sequences: () => 8,
   spool: () => undefined,
+  shipper: () => undefined,
 };
 
 /** The metrics of a node whose sources say what they are told to. */

@@ -4,6 +4,7 @@ import type { LogLayout } from '../../contract/prediction-record.js';
 import { SegmentReader } from '../../runtime/predict-log/segment-reader.js';
 import { segmentsOf, spoolDirectory } from '../../runtime/predict-log/spool-directory.js';
 import type { PredictionSettings } from '../../runtime/predict-log/start-log.js';
+import { ConfigSchema } from '../../std/settings.js';
 import { type Cleanup, modelFolder, temporaryFolder } from '../harness/checkout.js';
 import { startRuntime, type TestRuntime } from '../harness/runtime.js';
 import { type PlainRecord, plainOf } from './record-rig.js';
@@ -67,6 +68,7 @@ export async function startLogging(
   }
   const data_dir = settings.data_dir ?? (await temporaryFolder(t, 'data'));
   const predictions: PredictionSettings = {
+    ...ConfigSchema.parse({}),
     data_dir,
     node_name: NODE,
     log_spool_bytes: 64 * 1024 * 1024,

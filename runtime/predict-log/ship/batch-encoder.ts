@@ -69,7 +69,7 @@ export class BatchEncoder {
     });
     if (epoch < 0 || block.rows === 0) return to.segment === from.segment && to.offset === from.offset ? undefined : to;
     const { rows } = block;
-    const token = `${node}:${epoch}:${first_seq}`;
+    const token = `${encodeURIComponent(node)}:${epoch}:${first_seq}`;
     const settled = { from, to, epoch, node, first_seq, last_seq, rows, token, planned_at_ms: Date.now(), specs };
     return { plan: { ...settled, pieces: [[0, rows]], dead: 0 }, layouts: [...layouts], full };
   }
