@@ -71,6 +71,8 @@ export class Backlog {
     if (entry.phase === 'done') return;
     const { waiter } = entry;
     entry.waiter = undefined;
+    // It was answered, and counted as that; only nobody will read it.
+    if (entry.phase === 'answered') return;
     if (waiter !== undefined) this.#failed(entry, CANCELLED);
     if (entry.phase !== 'running') this.end(entry);
   }

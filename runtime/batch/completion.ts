@@ -56,6 +56,7 @@ function answerAll(batch: Batch, result: BatchResult, stages: StageTimes, backlo
   const compute_us = stages.compute_input_us + stages.compute_infer_us + stages.compute_output_us;
   const done_us = now_us();
   const answers: Answer[] = [];
+  const mark = log?.mark ?? 0;
   for (const entry of batch.entries) {
     const outputs = result.take(entry.rows);
     entry.sequence?.advance();
@@ -90,11 +91,10 @@ function answerAll(batch: Batch, result: BatchResult, stages: StageTimes, backlo
     for (const { entry, reply } of answers) send(entry, reply, backlog);
     return;
   }
-  sendLogged(answers, log, backlog);
+  sendLogged(answers, log, log.flush(mark), backlog);
 }
 
-function sendLogged(answers: readonly Answer[], log: VersionLog, backlog: Backlog): void {
-  const written = log.flush();
+function sendLogged(answers: readonly Answer[], log: VersionLog, written: boolean, backlog: Backlog): void {
   const held: Answer[] = [];
   for (const { entry, reply, seq } of answers) {
     if (seq < 0 || !written) send(entry, reply, backlog);
@@ -102,6 +102,7 @@ function sendLogged(answers: readonly Answer[], log: VersionLog, backlog: Backlo
     else sendTold(entry, reply, seq, log, backlog);
   }
   if (held.length === 0) return;
+  for (const { entry } of held) entry.phase = 'answered';
   // Held answers keep their places and their memory: so a slow disk is felt as a full queue, and nothing piles up behind it.
   void log.synced().then((synced) => {
     for (const { entry, reply, seq } of held) {

@@ -5,8 +5,8 @@ import type { ModelQueue } from './model-queue.js';
 import type { Sequence } from './sequence.js';
 import type { Address } from './slab-arena.js';
 
-/** `held`: waits for the request before it of the same sequence. */
-export type EntryPhase = 'held' | 'waiting' | 'running' | 'done';
+/** `held`: waits for the request before it of the same sequence; `answered`: its answer waits for the prediction log's disk. */
+export type EntryPhase = 'held' | 'waiting' | 'running' | 'answered' | 'done';
 
 /** One admitted request, from its permit to its answer. Its tensors lie in shared memory; it owns that block until it is done. */
 export interface Entry {

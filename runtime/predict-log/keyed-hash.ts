@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TidegateError } from '../../contract/error.js';
+import { createFile, errorCode } from './exclusive-file.js';
 
 /** Hexadecimal digits that are kept: 128 bits. */
 const DIGITS = 32;
@@ -55,27 +56,17 @@ function existingKey(path: string): string | undefined {
   try {
     text = readFileSync(path, 'utf8').trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   if (/^[0-9a-f]{64}$/.test(text)) return text;
   throw new TidegateError('INVALID_CONFIG', `${path} holds no key: restore it, or hashes of equal values will differ`);
 }
 
-/** Linked into place whole: of two processes that make one at the same time, both use the one that was first. */
+/** Of two processes that make one at the same time, both use the one that was first. */
 function newKey(data_dir: string, path: string): string {
   mkdirSync(data_dir, { recursive: true });
   const key = randomBytes(KEY_BYTES).toString('hex');
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `${key}\n`, { mode: 0o600, flush: true });
-  try {
-    linkSync(draft, path);
-    return key;
-  } catch (error) {
-    const other = existingKey(path);
-    if (other === undefined) throw error;
-    return other;
-  } finally {
-    rmSync(draft, { force: true });
-  }
+  if (createFile(path, `${key}\n`)) return key;
+  return existingKey(path) ?? key;
 }

@@ -1,3 +1,4 @@
+import { DATATYPE_BYTES } from '../../contract/datatype.js';
 import type { OutputTensor } from '../../contract/inference.js';
 import type { SlabViews } from '../codec/slab-views.js';
 import { numberReader, type ReadNumber, textReader } from './element-reader.js';
@@ -54,6 +55,18 @@ export class OutcomeCapture {
 
   get text_width(): number {
     return this.#plan.text_names.length;
+  }
+
+  /** Whether the model answered in the shapes that its file declares: some files are wrong about them, and run all the same. */
+  fits({ tensors, rows }: CapturedOutputs): boolean {
+    for (let index = 0; index < tensors.length; index++) {
+      const { kept, elements, datatype } = this.#plan.outputs[index];
+      if (!kept) continue;
+      const { bytes } = tensors[index];
+      const width = DATATYPE_BYTES[datatype];
+      if (width > 0 ? bytes.length !== rows * elements * width : countTexts(bytes) !== rows * elements) return false;
+    }
+    return true;
   }
 
   /** One text a row, where the class is one. */
@@ -177,6 +190,14 @@ function eachText(bytes: Uint8Array, count: number, visit: (index: number, from:
     visit(index, at + 4, at + 4 + length);
     at += 4 + length;
   }
+}
+
+function countTexts(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; count++) {
+    at += 4 + (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24));
+  }
+  return count;
 }
 
 function spans(bytes: Uint8Array, count: number): (readonly [from: number, to: number])[] {

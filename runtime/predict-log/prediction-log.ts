@@ -1,5 +1,5 @@
 import { TidegateError } from '../../contract/error.js';
-import { clockOrigin_us } from '../../std/clock.js';
+import { clockOrigin_us, now_us } from '../../std/clock.js';
 import type { ServedVersion } from '../model/served-version.js';
 import { hashKeyOf, KeyedHash } from './keyed-hash.js';
 import { planLog } from './log-plan.js';
@@ -17,6 +17,9 @@ export interface PredictionLogOptions extends Pick<SpoolOptions, 'overflow' | 's
 }
 
 const RETRY_AFTER_MS = 1000;
+const CLOCK_CHECK_US = 1_000_000;
+/** The clock of the machine is read in milliseconds: less than this is no difference. */
+const MOST_CLOCK_ERROR_US = 20_000;
 
 /** The prediction log of one node, up to the spool. Used by the socket thread alone. */
 export class PredictionLog {
@@ -29,12 +32,14 @@ export class PredictionLog {
   #seq = 0;
   #layouts = 0;
   #soon = false;
+  #origin_us = clockOrigin_us;
+  #checked_us = Number.NEGATIVE_INFINITY;
 
   /** Throws INVALID_CONFIG when another process uses the spool. */
   constructor(options: PredictionLogOptions) {
     const { data_dir, node, overflow, sync, sync_ms, spool_bytes, log } = options;
     this.#options = options;
-    this.epoch = Math.floor(clockOrigin_us + performance.now() * 1000);
+    this.epoch = Math.floor(Date.now() * 1000 + (now_us() % 1000));
     this.#prefix = `${encodeURIComponent(node)}:${this.epoch}:`;
     const directory = spoolDirectory(data_dir, node);
     this.spool = new Spool({ directory, node, epoch: this.epoch, spool_bytes, overflow, sync, sync_ms, log });
@@ -64,7 +69,8 @@ export class PredictionLog {
 
   /** Microseconds since 1970 for a time of `now_us`. */
   wall_us(at_us: number): number {
-    return Math.round(clockOrigin_us + at_us);
+    if (at_us - this.#checked_us > CLOCK_CHECK_US) this.#checkClock();
+    return Math.round(this.#origin_us + at_us);
   }
 
   refusal(): TidegateError | undefined {
@@ -88,6 +94,13 @@ export class PredictionLog {
 
   close(): Promise<void> {
     return this.spool.close();
+  }
+
+  /** The clock of the machine may be set, and the one of the process may stand still while a laptop sleeps. */
+  #checkClock(): void {
+    this.#checked_us = now_us();
+    const origin_us = Date.now() * 1000 - this.#checked_us;
+    if (Math.abs(origin_us - this.#origin_us) > MOST_CLOCK_ERROR_US) this.#origin_us = origin_us;
   }
 
   #keyedHash(): KeyedHash {

@@ -42,11 +42,13 @@ export class SegmentWriter {
     this.#unsynced = true;
   }
 
-  async sync(): Promise<void> {
-    if (!this.#unsynced) return;
+  /** Returns whether there was something to sync. */
+  async sync(): Promise<boolean> {
+    if (!this.#unsynced) return false;
     this.#unsynced = false;
     try {
       await syncFile(this.#file);
+      return true;
     } catch (error) {
       this.#unsynced = true;
       throw error;

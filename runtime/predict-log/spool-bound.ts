@@ -14,6 +14,8 @@ export class SpoolBound {
   #closed: FoundSegment[] = [];
   #closedBytes = 0;
   #looked_ms = 0;
+  /** Records of the segments that this process wrote; those of others are counted when they have to go. */
+  readonly #records = new Map<number, number>();
 
   constructor(directory: string, state: SpoolState) {
     this.#directory = directory;
@@ -29,11 +31,18 @@ export class SpoolBound {
     return this.#closed.length;
   }
 
+  /** A segment of this process is full. */
+  closed(number: number, records: number): void {
+    this.#records.set(number, records);
+  }
+
   /** Looks at the folder. `current`: the segment that grows. */
   look(current: number): void {
     this.#looked_ms = performance.now();
     this.#closed = segmentsOf(this.#directory).filter((segment) => segment.number !== current);
     this.#closedBytes = this.#closed.reduce((sum, { bytes }) => sum + bytes, 0);
+    const oldest = this.#closed.at(0)?.number ?? current;
+    for (const number of this.#records.keys()) if (number < oldest) this.#records.delete(number);
   }
 
   lookAgain(current: number): void {
@@ -45,7 +54,8 @@ export class SpoolBound {
     for (const [index, { number, bytes }] of this.#closed.entries()) {
       let records = 0;
       const deleted = this.#state.deleteUnheld(number, () => {
-        records = countPredictions(this.#directory, number);
+        records = this.#records.get(number) ?? countPredictions(this.#directory, number);
+        this.#records.delete(number);
         unlinkSync(join(this.#directory, segmentName(number)));
       });
       if (!deleted) continue;

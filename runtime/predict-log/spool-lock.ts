@@ -1,7 +1,8 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
+import { createFile, errorCode } from './exclusive-file.js';
 
 const NAME = 'lock';
 const OwnerSchema = z.object({ pid: z.int().positive(), started: z.string() });
@@ -19,20 +20,12 @@ export function lockSpool(directory: string): () => void {
   const own: Owner = { pid: process.pid, started: startOf('self') };
   const text = JSON.stringify(own);
   for (let attempt = 0; attempt < 3; attempt++) {
-    const draft = join(directory, `${NAME}.${process.pid}`);
-    writeFileSync(draft, text);
-    try {
-      // Whole or not at all: nobody ever reads half a lock.
-      linkSync(draft, path);
+    if (createFile(path, text)) {
       held.add(path);
       return () => {
         held.delete(path);
         rmSync(path, { force: true });
       };
-    } catch (error) {
-      if (!isExisting(error)) throw error;
-    } finally {
-      rmSync(draft, { force: true });
     }
     const owner = ownerOf(path);
     if (owner !== undefined && isAlive(owner, path)) throw inUse(directory, owner.pid);
@@ -47,11 +40,12 @@ function removeStale(path: string, seen: Owner | undefined): void {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (isMissing(error)) return;
+    if (errorCode(error) === 'ENOENT') return;
     throw error;
   }
   const moved = ownerOf(aside);
-  if (moved?.pid !== seen?.pid || moved?.started !== seen?.started) linkSync(aside, path);
+  const isSeen = moved?.pid === seen?.pid && moved?.started === seen?.started;
+  if (!isSeen && moved !== undefined) createFile(path, JSON.stringify(moved));
   rmSync(aside, { force: true });
 }
 
@@ -59,7 +53,7 @@ function ownerOf(path: string): Owner | undefined {
   try {
     return OwnerSchema.safeParse(JSON.parse(readFileSync(path, 'utf8'))).data;
   } catch (error) {
-    if (error instanceof SyntaxError || isMissing(error)) return undefined;
+    if (error instanceof SyntaxError || errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -69,7 +63,7 @@ function isAlive({ pid, started }: Owner, path: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
   const now = startOf(String(pid));
   return now === '' || started === '' || now === started;
@@ -91,16 +85,4 @@ function inUse(directory: string, pid: number): TidegateError {
     'INVALID_CONFIG',
     `the spool ${directory} is used by process ${pid}: give each node on a machine its own node_name, or its own data_dir`,
   );
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
-function isExisting(error: unknown): boolean {
-  return codeOf(error) === 'EEXIST';
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT';
 }

@@ -4,6 +4,7 @@ import { TidegateError } from '../../contract/error.js';
 import { LogLimit } from '../../std/log-limit.js';
 import { FRAME_KIND, frameBytes, MOST_FRAME_BYTES } from './frame.js';
 import { FrameBuffer } from './frame-buffer.js';
+import { GroupSync } from './group-sync.js';
 import type { RecordLayout } from './logged-prediction.js';
 import { encodeLayout } from './record-codec.js';
 import { SegmentWriter, syncDirectory } from './segment-writer.js';
@@ -27,18 +28,19 @@ export class Spool {
   readonly state = new SpoolState();
   readonly counters = zeroCounters();
   readonly buffer = new FrameBuffer();
+  /** Changes when committed records could not be written: a full segment is flushed between two records, too. */
+  failed_flushes = 0;
   readonly #options: SpoolOptions;
   readonly #bound: SpoolBound;
   readonly #logged = new LogLimit(LOG_EVERY_MS);
   readonly #layouts = new Set<number>();
   readonly #retired = new Set<SegmentWriter>();
+  readonly #syncs = new GroupSync(() => this.#sync());
   #segment: SegmentWriter | undefined;
   #unlock: (() => void) | undefined;
   #retry_ms = Number.NEGATIVE_INFINITY;
   #pending = 0;
   #newNames = false;
-  #syncing: Promise<boolean> | undefined;
-  #nextSync: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   /** Throws INVALID_CONFIG when another process uses the folder; a disk that fails is no reason not to start. */
@@ -134,6 +136,7 @@ export class Spool {
     const done = segment !== undefined && this.#try(() => segment.append(buffer.memory.u8, length));
     buffer.clear();
     if (!done || segment === undefined) {
+      this.failed_flushes++;
       this.#layouts.clear();
       this.#drop('error', records);
       return false;
@@ -151,20 +154,14 @@ export class Spool {
    * one runs waits for the next, which covers all of them.
    */
   synced(): Promise<boolean> {
-    if (this.#nextSync !== undefined) return this.#nextSync;
-    if (this.#syncing === undefined) return this.#beginSync();
-    this.#nextSync = this.#syncing.then(() => {
-      this.#nextSync = undefined;
-      return this.#beginSync();
-    });
-    return this.#nextSync;
+    return this.#syncs.ask();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.flush();
-    if (this.#options.sync !== 'never') await this.synced();
-    await this.#syncing;
+    // Of the policy never too: whatever was asked for must be over before the files are closed.
+    await this.synced();
     for (const segment of [...this.#retired, ...(this.#segment === undefined ? [] : [this.#segment])])
       await segment.close();
     this.#retired.clear();
@@ -250,17 +247,10 @@ export class Spool {
     const full = this.#segment;
     if (full === undefined) return;
     this.#segment = undefined;
+    this.#bound.closed(full.number, full.records);
     if (this.#options.sync === 'never') void full.close().catch((error: unknown) => this.#failed(error));
     else this.#retired.add(full);
     this.#try(() => this.#openSegment());
-  }
-
-  #beginSync(): Promise<boolean> {
-    const syncing = this.#sync().finally(() => {
-      if (this.#syncing === syncing) this.#syncing = undefined;
-    });
-    this.#syncing = syncing;
-    return syncing;
   }
 
   async #sync(): Promise<boolean> {
@@ -270,13 +260,14 @@ export class Spool {
         await syncDirectory(this.#options.directory);
       }
       const current = this.#segment;
+      let any = false;
       for (const segment of this.#retired) {
-        await segment.sync();
+        any = (await segment.sync()) || any;
         this.#retired.delete(segment);
         await segment.close();
       }
-      await current?.sync();
-      this.counters.syncs++;
+      any = (await current?.sync()) === true || any;
+      if (any) this.counters.syncs++;
       return true;
     } catch (error) {
       this.#failed(error);

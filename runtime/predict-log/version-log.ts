@@ -86,9 +86,15 @@ export class VersionLog {
     this.#log.flushSoon();
   }
 
-  /** Writes what was put into the log. Returns whether it is there. */
-  flush(): boolean {
-    return this.#log.spool.flush();
+  /** Taken before the first record of a turn, and given to `flush`. */
+  get mark(): number {
+    return this.#log.spool.failed_flushes;
+  }
+
+  /** Writes what was put into the log. Returns whether everything since `mark` is there. */
+  flush(mark: number): boolean {
+    const { spool } = this.#log;
+    return spool.flush() && spool.failed_flushes === mark;
   }
 
   synced(): Promise<boolean> {
@@ -119,11 +125,12 @@ export class VersionLog {
   #write(
     request: NotedRequest,
     inputs: CapturedInputs | undefined,
-    outputs: CapturedOutputs | undefined,
+    answered: CapturedOutputs | undefined,
     outcome: string,
     times: LoggedTimes,
   ): number {
     if (!this.#log.spool.begin(this.#layout)) return -1;
+    const outputs = answered !== undefined && this.#outcome.fits(answered) ? answered : undefined;
     const seq = this.#log.nextSeq();
     const keeps = inputs !== undefined && this.#features.begin(inputs);
     const head = this.#head(request, seq, inputs, keeps, outputs, times);
