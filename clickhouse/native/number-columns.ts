@@ -49,8 +49,10 @@ export class UInt8Column extends NumberColumn {
   }
 
   push(value: number): void {
-    const at = this.room(1);
+    const at = this.length;
+    if (at === this.values.length) this.grow(2 * at);
     this.values[at] = value;
+    this.length = at + 1;
   }
 
   protected grow(length: number): void {
@@ -68,8 +70,10 @@ export class UInt16Column extends NumberColumn {
   }
 
   push(value: number): void {
-    const at = this.room(1);
+    const at = this.length;
+    if (at === this.values.length) this.grow(2 * at);
     this.values[at] = value;
+    this.length = at + 1;
   }
 
   protected grow(length: number): void {
@@ -87,8 +91,10 @@ export class UInt32Column extends NumberColumn {
   }
 
   push(value: number): void {
-    const at = this.room(1);
+    const at = this.length;
+    if (at === this.values.length) this.grow(2 * at);
     this.values[at] = value;
+    this.length = at + 1;
   }
 
   protected grow(length: number): void {
@@ -108,10 +114,12 @@ export class WholeColumn extends NumberColumn {
 
   /** `value` must not be negative. */
   push(value: number): void {
-    const at = this.room(1);
+    const at = 2 * this.length;
+    if (at === this.values.length) this.grow(2 * at);
     const high = Math.floor(value / WORD);
     this.values[at] = value - high * WORD;
     this.values[at + 1] = high;
+    this.length++;
   }
 
   protected grow(length: number): void {
@@ -129,8 +137,10 @@ export class Float32Column extends NumberColumn {
   }
 
   push(value: number): void {
-    const at = this.room(1);
+    const at = this.length;
+    if (at === this.values.length) this.grow(2 * at);
     this.values[at] = value;
+    this.length = at + 1;
   }
 
   protected grow(length: number): void {
@@ -148,8 +158,10 @@ export class Float64Column extends NumberColumn {
   }
 
   push(value: number): void {
-    const at = this.room(1);
+    const at = this.length;
+    if (at === this.values.length) this.grow(2 * at);
     this.values[at] = value;
+    this.length = at + 1;
   }
 
   protected grow(length: number): void {

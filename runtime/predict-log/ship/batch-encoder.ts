@@ -25,6 +25,9 @@ export interface SettledBatch {
   readonly full: boolean;
 }
 
+const VALUES_OF_A_ROW = 20;
+const VALUES_BETWEEN_LOOKS = 10_000;
+
 /** Records of the spool → rows of one block, and the plan that says which. */
 export class BatchEncoder {
   readonly block = new LogBlock();
@@ -50,12 +53,20 @@ export class BatchEncoder {
     let epoch = -1;
     let node = '';
     let full = false;
+    let values = 0;
+    // To add up the bytes of all columns takes longer than to fill them with a small record: it is done after every so many values.
+    const isHeavy = (found: LoggedPrediction) => {
+      values += found.texts + found.rows * (found.num_width + found.output_width + VALUES_OF_A_ROW);
+      if (values < VALUES_BETWEEN_LOOKS) return false;
+      values = 0;
+      return block.bytes >= limits.bytes;
+    };
     const to = this.#source.read(from, undefined, (found) => {
       if (epoch < 0) {
         ({ node, epoch } = this.#source.header ?? { node, epoch });
         block.begin(node, epoch);
         first_seq = found.seq;
-      } else if (block.rows + found.rows > limits.rows || block.bytes >= limits.bytes) {
+      } else if (block.rows + found.rows > limits.rows || isHeavy(found)) {
         full = true;
         return false;
       }

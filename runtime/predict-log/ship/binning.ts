@@ -7,6 +7,7 @@ import {
   SCORE_FEATURE,
 } from '../../../contract/bin-spec.js';
 import type { LogLayout } from '../../../contract/prediction-record.js';
+import { EdgeTable } from './edge-table.js';
 
 /** Where the value of one feature of a spec lies in a row of the log. */
 export const SOURCE = { MISSING: 0, NUM: 1, CAT: 2, SCORE: 3, CLASS: 4 } as const;
@@ -15,7 +16,7 @@ export interface FeatureSource {
   readonly source: number;
   /** Index in `num` or `cat`. */
   readonly index: number;
-  readonly edges: Float64Array;
+  readonly edges: EdgeTable;
   readonly categories: ReadonlyMap<string, number>;
   /** Bins of the classes of the layout, in its order. */
   readonly class_bins: Uint16Array;
@@ -27,7 +28,7 @@ export interface Binning {
   readonly features: readonly FeatureSource[];
 }
 
-const NO_EDGES = new Float64Array(0);
+const NO_EDGES = new EdgeTable([0]);
 const NO_CATEGORIES: ReadonlyMap<string, number> = new Map();
 const NO_BINS = new Uint16Array(0);
 
@@ -47,7 +48,7 @@ function sourceOf(bins: BinSpec['features'][number], layout: LogLayout): Feature
     const numeric = (source: number, index: number) => ({
       source,
       index,
-      edges: Float64Array.from(bins.edges),
+      edges: bins.edges.length === 0 ? NO_EDGES : new EdgeTable(bins.edges),
       categories: NO_CATEGORIES,
       class_bins: NO_BINS,
     });

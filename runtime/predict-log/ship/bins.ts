@@ -1,5 +1,5 @@
 import type { UInt16Column } from '../../../clickhouse/native/number-columns.js';
-import { BIN_NULL, numericBin } from '../../../contract/bin-spec.js';
+import { BIN_NULL } from '../../../contract/bin-spec.js';
 import type { LoggedPrediction } from '../logged-prediction.js';
 import { NO_CLASS } from '../record-format.js';
 import { type Binning, categoryBin, type FeatureSource, SOURCE } from './binning.js';
@@ -33,14 +33,14 @@ function binOf(feature: FeatureSource, found: LoggedPrediction, row: number): nu
       // A row whose inputs were too large has a digest instead.
       if (feature.index >= found.num_width) return BIN_NULL;
       const at = found.num_at + row * found.num_width + feature.index;
-      return numericBin(feature.edges, found.num_double ? found.memory.f64[at] : found.memory.f32[at]);
+      return feature.edges.bin(found.num_double ? found.memory.f64[at] : found.memory.f32[at]);
     }
     case SOURCE.CAT: {
       if (feature.index >= found.cat_width) return BIN_NULL;
       return categoryBin(feature.categories, found.text(found.first_cat + row * found.cat_width + feature.index));
     }
     case SOURCE.SCORE:
-      return found.scores_at < 0 ? BIN_NULL : numericBin(feature.edges, found.memory.f64[found.scores_at + row]);
+      return found.scores_at < 0 ? BIN_NULL : feature.edges.bin(found.memory.f64[found.scores_at + row]);
     case SOURCE.CLASS:
       return classBin(feature, found, row);
     default:

@@ -116,8 +116,10 @@ export class Shipping {
     const checkpoint = readCheckpoint(directory);
     this.#epoch = checkpoint?.epoch ?? 0;
     this.#position = resumePosition(checkpoint, livesOf(directory));
-    if (checkpoint?.plan !== undefined) await this.#deliver(checkpoint.plan, undefined);
-    else this.#moved(this.#position);
+    if (checkpoint?.plan !== undefined) {
+      await this.#deliver(checkpoint.plan, undefined);
+      this.#write(undefined);
+    } else this.#moved();
   }
 
   /** Returns whether there may be more at once: the batch was full. */
@@ -131,12 +133,14 @@ export class Shipping {
       return false;
     }
     if (!('plan' in settled)) {
-      this.#keep(settled);
+      this.#position = settled;
+      this.#write(undefined);
       return true;
     }
     this.#behind_since_ms ||= began_ms;
     this.#write(settled.plan);
     await this.#deliver(settled.plan, settled.layouts);
+    if (!settled.full) this.#write(undefined);
     const { rows } = settled.plan;
     if (rows_per_s > 0) await this.#pause.for((1000 * rows) / rows_per_s - (performance.now() - began_ms));
     return settled.full || this.#isBehind();
@@ -147,7 +151,9 @@ export class Shipping {
     this.#epoch = plan.epoch;
     this.status.shipped_rows += plan.rows - done.dead;
     this.status.shipped_batches++;
-    this.#keep(plan.to);
+    this.#behind_since_ms = 0;
+    // Written with the plan of the next batch, if one follows at once.
+    this.#position = plan.to;
   }
 
   /** Another segment lies behind: an earlier life's, or the next one of this. */
@@ -155,22 +161,17 @@ export class Shipping {
     return this.#position.segment < this.#state.written.segment;
   }
 
-  #keep(position: SpoolPosition): void {
-    this.#position = position;
-    this.#write(undefined);
-    this.#moved(position);
-  }
-
-  #moved(position: SpoolPosition): void {
-    this.#state.ship(position);
-    this.#source.deleteBefore(position);
-    this.#behind_since_ms = 0;
-    this.#look();
-  }
-
   #write(plan: BatchPlan | undefined): void {
     const checkpoint: Checkpoint = { position: this.#position, epoch: this.#epoch };
     writeCheckpoint(this.#options.directory, plan === undefined ? checkpoint : { ...checkpoint, plan });
+    this.#moved();
+  }
+
+  /** What lies before the position of the checkpoint is not needed any more. */
+  #moved(): void {
+    this.#state.ship(this.#position);
+    this.#source.deleteBefore(this.#position);
+    this.#look();
   }
 
   #look(): void {
