@@ -260,14 +260,14 @@ export class Spool {
         await syncDirectory(this.#options.directory);
       }
       const current = this.#segment;
-      let any = false;
+      let isSynced = false;
       for (const segment of this.#retired) {
-        any = (await segment.sync()) || any;
+        isSynced = (await segment.sync()) || isSynced;
         this.#retired.delete(segment);
         await segment.close();
       }
-      any = (await current?.sync()) === true || any;
-      if (any) this.counters.syncs++;
+      isSynced = (await current?.sync()) === true || isSynced;
+      if (isSynced) this.counters.syncs++;
       return true;
     } catch (error) {
       this.#failed(error);

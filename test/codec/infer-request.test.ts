@@ -26,6 +26,15 @@ describe('an inference request is read', () => {
     assert.equal(request.sequence_start, true);
     assert.equal(request.sequence_end, false);
     assert.equal(request.binary_output, true);
+    assert.deepEqual(
+      [...(request.custom ?? [])],
+      [
+        ['mine', '1.5'],
+        ['yours', 'x'],
+        ['flag', 'true'],
+        ['count', '18446744073709551615'],
+      ],
+    );
     assert.deepEqual(request.outputs, [
       { name: 'P', binary: undefined, classification: 3 },
       { name: 'Q', binary: false, classification: 0 },
