@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { TidegateError } from '../../../contract/error.js';
 import type { SpoolPosition } from '../spool-state.js';
 
 /** Rows [from, to) of a batch that are still to be sent. */
@@ -73,8 +74,14 @@ export function readCheckpoint(directory: string): Checkpoint | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-  const { v: _, plan, ...checkpoint } = CheckpointSchema.parse(JSON.parse(text));
-  return plan === undefined ? checkpoint : { ...checkpoint, plan };
+  try {
+    const { v: _, plan, ...checkpoint } = CheckpointSchema.parse(JSON.parse(text));
+    return plan === undefined ? checkpoint : { ...checkpoint, plan };
+  } catch (cause) {
+    const remedy =
+      'restore it, or delete it and accept that rows which lie in the spool and were shipped before are doubled';
+    throw new TidegateError('INVALID_CONFIG', `${path} does not say what was shipped: ${remedy}`, { cause });
+  }
 }
 
 /** On disk when it returns: written beside, synced, and put in its place. */

@@ -153,15 +153,25 @@ export function numbered(seq: number, rows = 1): PlainRecord {
   };
 }
 
+export function shippingOptions({ directory, dead_letters }: SpoolRig): ShippingOptions {
+  const limits = { rows: 50, bytes: 1024 * 1024 };
+  return {
+    directory,
+    dead_letters,
+    dead_letter_bytes: 1024 * 1024,
+    limits,
+    ship_ms: 1,
+    rows_per_s: 0,
+    spec_poll_ms: 0,
+  };
+}
+
 export function shippingOf(
   rig: SpoolRig,
   spool: Spool,
   store: LogStore,
   options: Partial<ShippingOptions> = {},
 ): Shipping {
-  const { directory, dead_letters } = rig;
-  const limits = { rows: 50, bytes: 1024 * 1024 };
-  const times = { ship_ms: 1, rows_per_s: 0, spec_poll_ms: 0 };
-  const settled = { directory, dead_letters, dead_letter_bytes: 1024 * 1024, limits, ...times, ...options };
+  const settled = { ...shippingOptions(rig), ...options };
   return new Shipping(settled, spool.state, store, { changed: () => {}, failed: () => {} }, () => 1);
 }
