@@ -7,6 +7,10 @@ let used = POOL_BYTES;
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** The first 48 bits of ids of the same millisecond. */
+let time_ms = -1;
+let time = '';
+
 /** A UUID of version 7 (RFC 9562): 48 bits of milliseconds since 1970, then 74 that are random. */
 export function newRequestId(at_ms: number): string {
   if (used + ID_BYTES > POOL_BYTES) {
@@ -15,12 +19,15 @@ export function newRequestId(at_ms: number): string {
   }
   const at = used;
   used += ID_BYTES;
-  const time = Math.floor(at_ms).toString(16).padStart(12, '0');
-  const hex = (index: number) => HEX[pool[at + index]];
-  const version = HEX[0x70 | (pool[at] & 0x0f)];
-  const variant = HEX[0x80 | (pool[at + 2] & 0x3f)];
-  const tail = hex(4) + hex(5) + hex(6) + hex(7) + hex(8) + hex(9);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(1)}-${variant}${hex(3)}-${tail}`;
+  if (at_ms !== time_ms) {
+    const digits = Math.floor(at_ms).toString(16).padStart(12, '0');
+    time = `${digits.slice(0, 8)}-${digits.slice(8)}-`;
+    time_ms = at_ms;
+  }
+  const version = HEX[0x70 | (pool[at] & 0x0f)] + HEX[pool[at + 1]];
+  const variant = HEX[0x80 | (pool[at + 2] & 0x3f)] + HEX[pool[at + 3]];
+  const tail = HEX[pool[at + 4]] + HEX[pool[at + 5]] + HEX[pool[at + 6]] + HEX[pool[at + 7]];
+  return `${time}${version}-${variant}-${tail}${HEX[pool[at + 8]]}${HEX[pool[at + 9]]}`;
 }
 
 /**
