@@ -47,6 +47,30 @@ test('an answered request lies in the spool, to the bit, before its answer arriv
   assert.equal(second.seq, record.seq + 1);
 });
 
+test('a model that runs on the socket thread is logged alike, and callers of one batch keep their own rows', async (t) => {
+  const runtime = await startLogging(t, ['scale'], { inline_us: 1_000_000 });
+  const send = (value: number) => {
+    const data = Array.from({ length: 4 * (1 + (value % 3)) }, (_, index) => value + index);
+    return infer(runtime.url, 'scale', {
+      id: String(value),
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length / 4, 4], data }],
+    });
+  };
+  await Promise.all(Array.from({ length: 60 }, (_, value) => send(value)));
+  const records = runtime.records();
+  assert.equal(records.length, 60);
+  for (const { request_id, num, output, rows } of records) {
+    const value = Number(request_id);
+    assert.equal(rows, 1 + (value % 3));
+    const given = Array.from({ length: 4 * rows }, (_, index) => value + index);
+    assert.deepEqual(num.flat(), given);
+    assert.deepEqual(
+      output.flat(),
+      given.map((each) => 3 * each),
+    );
+  }
+});
+
 interface Case {
   readonly datatype: string;
   readonly data: readonly unknown[];

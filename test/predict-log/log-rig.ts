@@ -53,6 +53,8 @@ export interface LoggingOptions extends Partial<PredictionSettings> {
   readonly manifests?: Readonly<Record<string, unknown>>;
   /** Folder that the models are copied from. */
   readonly from?: string;
+  /** Above 0: quick models run on the socket thread. */
+  readonly inline_us?: number;
 }
 
 /** A node with these models that logs to a spool of its own. */
@@ -61,7 +63,7 @@ export async function startLogging(
   models: readonly string[],
   options: LoggingOptions = {},
 ): Promise<LoggingRuntime> {
-  const { manifests = {}, from, ...settings } = options;
+  const { manifests = {}, from, inline_us = 0, ...settings } = options;
   const folder = await modelFolder(t, models, from);
   for (const [model, manifest] of Object.entries(manifests)) {
     await writeFile(join(folder, model, 'model.yaml'), JSON.stringify(manifest));
@@ -78,7 +80,7 @@ export async function startLogging(
     log_hash_key: 'a key of the test',
     ...settings,
   };
-  const runtime = await startRuntime(t, folder, { predictions });
+  const runtime = await startRuntime(t, folder, { predictions, inline_us });
   const spool = spoolDirectory(data_dir, predictions.node_name);
   return { ...runtime, data_dir, spool, records: () => recordsIn(spool) };
 }

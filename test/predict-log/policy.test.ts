@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -41,6 +41,21 @@ test('features have names, and what is redacted or hashed never reaches the disk
       ['score', 'numeric', 'plain'],
     ],
   );
+});
+
+test('rows that are too large are kept as digests, which are keyed where the manifest hides something', async (t) => {
+  const values = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
+  for (const [log, expected] of [
+    [{ max_input_bytes: 15 }, createHash('sha256').update(values)],
+    [{ max_input_bytes: 15, redact: ['x'] }, createHmac('sha256', KEY).update(values)],
+  ] as const) {
+    const runtime = await startLogging(t, ['scale'], { manifests: { scale: { log } } });
+    await infer(runtime.url, 'scale', row([1, 2, 3, 4]));
+    const [record] = runtime.records();
+    assert.deepEqual([record.layout.inputs, record.layout.features, record.num], ['digest', [], [[]]]);
+    assert.equal(Buffer.from(record.digests?.[0] ?? []).toString('hex'), expected.digest('hex'));
+    assert.deepEqual(record.output, [[3, 6, 9, 12]]);
+  }
 });
 
 test('entity keys and segments come from inputs, row by row, and whole numbers may be categories', async (t) => {
