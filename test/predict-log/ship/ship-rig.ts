@@ -32,6 +32,8 @@ export class MemoryStore implements LogStore {
   /** Thrown by every insert while it is set. */
   failure: Error | undefined;
   migrations = 0;
+  /** What `seen` says of the inserts of others. */
+  inserts_since = 0;
   fate: () => Fate = () => 'done';
   killed: () => void = () => {};
 
@@ -57,7 +59,7 @@ export class MemoryStore implements LogStore {
 
   seen(_node: string, epoch: number, first: number, last: number): Promise<SeenRows> {
     const rows = this.rows.filter((row) => row.epoch === epoch && row.seq >= first && row.seq <= last).length;
-    return Promise.resolve({ rows, inserts_since: 0 });
+    return Promise.resolve({ rows, inserts_since: this.inserts_since });
   }
 
   specs(): Promise<readonly BinSpec[]> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -226,4 +226,30 @@ test('rows are binned with the newest spec, which is remembered without the stor
       [27, 6, [2, 3]],
     ],
   );
+});
+
+test('an old batch is looked up before it is sent again: sent where its token is remembered or its rows are missing, else taken as done', async (t) => {
+  for (const { arrived, forgotten } of [
+    { arrived: true, forgotten: true },
+    { arrived: true, forgotten: false },
+    { arrived: false, forgotten: true },
+  ]) {
+    const rig = spoolRig(t);
+    const spool = await rig.life(EPOCH);
+    const store = new MemoryStore();
+    append(spool, numbered(0, 5));
+    store.fate = () => (arrived ? 'killed after' : 'killed before');
+    assert.equal(await shipped(shippingOf(rig, spool, store), store), false);
+    const path = join(rig.directory, 'shipped.json');
+    const checkpoint = JSON.parse(readFileSync(path, 'utf8'));
+    checkpoint.plan.planned_at_ms -= 3_600_000;
+    writeFileSync(path, JSON.stringify(checkpoint));
+    if (forgotten) store.tokens.clear();
+    store.inserts_since = forgotten ? 20_000 : 5;
+    store.fate = () => 'done';
+    const shipping = shippingOf(rig, spool, store);
+    await shipped(shipping, store);
+    assert.equal(store.rows.length, 5);
+    assert.equal(shipping.status.found_shipped, arrived && forgotten ? 1 : 0);
+  }
 });
