@@ -27,77 +27,68 @@ function plan(
 const NONE = { kind: 'none' };
 const element = (output: number, index: number) => ({ kind: 'element', output, element: index });
 
+const YES = { p: ['no', 'yes'] };
+
+/** What is tried, its plan, and the rules that it should have. */
+const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored: string][] = [
+  ['two labels', plan([['p', 'FP32', 2]], YES), element(0, 1), { kind: 'greatest', output: 0 }, 'probability'],
+  ['one probability of two', plan([['p', 'FP32', 1]], YES), element(0, 0), { kind: 'half', output: 0 }, 'probability'],
+  ['a value', plan([['y', 'FP64', 1]]), element(0, 0), NONE, 'value'],
+  ['a value without dimensions', plan([['y', 'FP16']]), element(0, 0), NONE, 'value'],
+  ['a vector', plan([['y', 'FP32', 3]]), NONE, NONE, 'none'],
+  [
+    'two values',
+    plan([
+      ['a', 'FP32', 1],
+      ['b', 'FP32', 1],
+    ]),
+    NONE,
+    NONE,
+    'none',
+  ],
+  [
+    'a label and probabilities',
+    plan([
+      ['label', 'INT64'],
+      ['probabilities', 'FP32', 2],
+    ]),
+    element(1, 1),
+    { kind: 'text', output: 0 },
+    'probability',
+  ],
+  [
+    'a label and many',
+    plan([
+      ['output_label', 'BYTES'],
+      ['output_probability', 'FP32', 5],
+    ]),
+    { kind: 'greatest', output: 1 },
+    { kind: 'text', output: 0 },
+    'probability',
+  ],
+  ['labels of a number', plan([['y', 'INT32', 1]], { y: ['a', 'b', 'c'] }), NONE, { kind: 'index', output: 0 }, 'none'],
+  ['a number of another name', plan([['count', 'INT64', 1]]), NONE, NONE, 'none'],
+  ['labels that do not fit', plan([['p', 'FP32', 3]], YES), NONE, NONE, 'none'],
+  ['too large', plan([['p', 'FP32', MOST_OUTPUT_VALUES + 1]]), NONE, NONE, 'none'],
+  ['varying', plan([['p', 'FP32', -1]]), NONE, NONE, 'none'],
+  [
+    'said',
+    plan(
+      [
+        ['a', 'FP32', 2],
+        ['kind', 'BYTES', 1],
+      ],
+      {},
+      { score: { output: 'a' }, class: { output: 'kind' } },
+    ),
+    element(0, 0),
+    { kind: 'text', output: 1 },
+    'probability',
+  ],
+];
+
 test('score and class follow from names, types, sizes and labels of the outputs', () => {
-  const yes = { p: ['no', 'yes'] };
-  const table: readonly [string, OutcomePlan, score: object, klass: object, scored: string][] = [
-    ['two labels', plan([['p', 'FP32', 2]], yes), element(0, 1), { kind: 'greatest', output: 0 }, 'probability'],
-    [
-      'one probability of two',
-      plan([['p', 'FP32', 1]], yes),
-      element(0, 0),
-      { kind: 'half', output: 0 },
-      'probability',
-    ],
-    ['a value', plan([['y', 'FP64', 1]]), element(0, 0), NONE, 'value'],
-    ['a value without dimensions', plan([['y', 'FP16']]), element(0, 0), NONE, 'value'],
-    ['a vector', plan([['y', 'FP32', 3]]), NONE, NONE, 'none'],
-    [
-      'two values',
-      plan([
-        ['a', 'FP32', 1],
-        ['b', 'FP32', 1],
-      ]),
-      NONE,
-      NONE,
-      'none',
-    ],
-    [
-      'a label and probabilities',
-      plan([
-        ['label', 'INT64'],
-        ['probabilities', 'FP32', 2],
-      ]),
-      element(1, 1),
-      { kind: 'text', output: 0 },
-      'probability',
-    ],
-    [
-      'a label and many',
-      plan([
-        ['output_label', 'BYTES'],
-        ['output_probability', 'FP32', 5],
-      ]),
-      { kind: 'greatest', output: 1 },
-      { kind: 'text', output: 0 },
-      'probability',
-    ],
-    [
-      'labels of a number',
-      plan([['y', 'INT32', 1]], { y: ['a', 'b', 'c'] }),
-      NONE,
-      { kind: 'index', output: 0 },
-      'none',
-    ],
-    ['a number of another name', plan([['count', 'INT64', 1]]), NONE, NONE, 'none'],
-    ['labels that do not fit', plan([['p', 'FP32', 3]], yes), NONE, NONE, 'none'],
-    ['too large', plan([['p', 'FP32', MOST_OUTPUT_VALUES + 1]]), NONE, NONE, 'none'],
-    ['varying', plan([['p', 'FP32', -1]]), NONE, NONE, 'none'],
-    [
-      'said',
-      plan(
-        [
-          ['a', 'FP32', 2],
-          ['kind', 'BYTES', 1],
-        ],
-        {},
-        { score: { output: 'a' }, class: { output: 'kind' } },
-      ),
-      element(0, 0),
-      { kind: 'text', output: 1 },
-      'probability',
-    ],
-  ];
-  for (const [what, { score, class: found, scored }, wantedScore, wantedClass, wantedKind] of table) {
+  for (const [what, { score, class: found, scored }, wantedScore, wantedClass, wantedKind] of TABLE) {
     assert.deepEqual([score, found, scored], [wantedScore, wantedClass, wantedKind], what);
   }
   const names = plan([
@@ -108,8 +99,8 @@ test('score and class follow from names, types, sizes and labels of the outputs'
   ]);
   assert.deepEqual(names.output_names, ['a[0]', 'a[1]', 'b']);
   assert.deepEqual(names.text_names, ['t[0]', 't[1]']);
-  assert.throws(() => plan([['p', 'FP32', 1]], yes, { positive_class: 'no' }), /probability of 'yes', the second/);
-  assert.throws(() => plan([['p', 'FP32', 2]], yes, { positive_class: 'yess' }), /did you mean 'yes'/);
+  assert.throws(() => plan([['p', 'FP32', 1]], YES, { positive_class: 'no' }), /probability of 'yes', the second/);
+  assert.throws(() => plan([['p', 'FP32', 2]], YES, { positive_class: 'yess' }), /did you mean 'yes'/);
 });
 
 /** Scores and classes of answers in one output of floats. */
