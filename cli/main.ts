@@ -22,6 +22,7 @@ function build(): Command {
     // Else `--version` behind a command would be the program's: predict has one of its own.
     .enablePositionalOptions();
   addRuntime(program);
+  addStore(program);
   addUp(program);
   addSettings(program.command('config').description('print every setting, its value and where it came from'))
     .addHelpText('after', '\nExample:\n  TIDEGATE_WORKERS=4 tidegate config')
@@ -52,19 +53,35 @@ function addRuntime(program: Command): void {
     });
 }
 
+function addStore(program: Command): void {
+  addSettings(
+    program.command('store').description("run ClickHouse's engine on this machine, behind its HTTP interface"),
+  )
+    .addHelpText('after', '\nExample:\n  tidegate store --store-port 8123 --data-dir .tidegate')
+    .action(async (_options, command: Command) => {
+      const { config } = configOf(command, process.env);
+      const { store } = await import('./store.js');
+      await store(config);
+    });
+}
+
 function addUp(program: Command): void {
   const described = new Map([
     ['models', 'models in the data directory'],
     ['log_level', UP_LOG_LEVEL],
   ]);
-  addSettings(program.command('up').description('serve the demo models, and say what to try next'), described)
+  const about = 'run everything on this machine: a store, the control plane, a runtime with the demo models';
+  addSettings(program.command('up').description(about), described)
+    .option('--no-demo', 'do not let the flights of the demo flow')
     .addHelpText('after', '\nExample:\n  tidegate up --port 9000')
     .action(async (_options, command: Command) => {
       const { config, sources } = configOf(command, process.env);
       const { demoModels, up } = await import('./up.js');
       const models = sources.get('models') === 'default' ? demoModels(config.data_dir) : config.models;
       const log_level = sources.get('log_level') === 'default' ? UP_LOG_LEVEL : config.log_level;
-      await up({ ...config, models, log_level });
+      const wanted: unknown = command.opts()['demo'];
+      const demo = wanted !== false && sources.get('models') === 'default';
+      await up({ ...config, models, log_level }, { demo });
     });
 }
 

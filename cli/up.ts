@@ -1,23 +1,46 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { modelMetadata } from '../runtime/model/model-config.js';
-import type { ModelCatalog } from '../runtime/model/served-version.js';
+import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
+import { startDemo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
-import { curlLine } from './sample-request.js';
-import { type ServedNode, serve } from './serve.js';
-import { table } from './table.js';
+import { isReady } from './node-client.js';
+import { isInstalled } from './store.js';
+import { type RunningMachine, startMachine } from './supervise/machine.js';
+import { welcome } from './welcome.js';
 
-/** What is shown first, where it is served. */
-const FAVOURITES = ['flights', 'iris'];
+const READY_POLL_MS = 20;
 
-/** `npm start`: a node on the demo models, and what to try next. */
-export async function up(config: Config): Promise<void> {
-  const served = await serve(config);
-  await served.node.settled();
-  console.log(welcome(served));
+export interface UpOptions {
+  /** Whether examples/ may send its flights, so that there is something to see. */
+  readonly demo: boolean;
 }
+
+/** `npm start`: everything on this machine, on the demo models, and what to try next. */
+export async function up(config: Config, { demo }: UpOptions): Promise<void> {
+  const log = createLog({
+    level: config.log_level,
+    format: config.log_format,
+    service: 'up',
+    node: config.node_name,
+  });
+  const hasEngine = isInstalled('chdb');
+  const machine = await startMachine(config, log, config.clickhouse_url === '' && hasEngine);
+  stopOnSignals(machine, log);
+  while (!(await isReady(machine.runtime_url))) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  console.log(await welcome(machine));
+  if (machine.clickhouse_url === '') console.log(NO_ENGINE);
+  else if (demo && (await startDemo(machine))) console.log(FLOWING);
+}
+
+const NO_ENGINE =
+  'Predictions are not logged: the package chdb has no binary for this platform. Name a ClickHouse server with CLICKHOUSE_URL.';
+
+const FLOWING = `Flights of 2001 flow past the model, a hundred a second. In another terminal, a minute from now:
+  npx tidegate drift flights          what moved since January
+  npx tidegate performance flights    how good the model was, as the flights landed
+`;
 
 /** The demo models: where set-up places them in a checkout, else those that travel with the package. */
 export function demoModels(data_dir: string): string {
@@ -30,39 +53,25 @@ export function demoModels(data_dir: string): string {
   throw new CommandError(EXIT.FAILED, `there are no demo models in ${placed}: ${remedy}`);
 }
 
-function welcome({ node, url }: ServedNode): string {
-  const { catalog } = node;
-  const rows = catalog
-    .index()
-    .map((entry) => [entry.name, entry.version, entry.state, shapesOf(catalog, entry.name), entry.reason]);
-  const lines = ['', table(['MODEL', 'VERSION', 'STATE', 'INPUTS', ''], rows), ''];
-  const first = favourite(catalog);
-  if (first !== undefined) {
-    const version = catalog.describe(first, '');
-    lines.push('Try:', `  ${curlLine(url, first, modelMetadata(version, [version.version]).inputs)}`, '');
-  }
-  lines.push(
-    `Open:       ${url}/v2`,
-    `Metrics:    ${url}/metrics`,
-    `WebSocket:  ${url.replace('http', 'ws')}/v2/ws  (docs/websocket.md)`,
-    ...(catalog.models().includes('flights') ? [`Replay:     npm run example:flights -- --url ${url}`] : []),
-    'Stop:       Ctrl-C',
-    '',
-  );
-  return lines.join('\n');
-}
-
-function shapesOf(catalog: ModelCatalog, model: string): string {
-  if (!catalog.ready(model, '')) return '';
-  const version = catalog.describe(model, '');
-  const { inputs } = modelMetadata(version, []);
-  return inputs.map((input) => `${input.name} ${input.datatype}[${input.shape.join(',')}]`).join(', ');
-}
-
-/** A model that one request can be sent to: sequences need more than that. */
-function favourite(catalog: ModelCatalog): string | undefined {
-  const single = catalog
-    .models()
-    .filter((name) => catalog.ready(name, '') && catalog.describe(name, '').manifest.state.length === 0);
-  return FAVOURITES.find((name) => single.includes(name)) ?? single[0];
+/** The first signal lets everything finish that was begun; the second ends all processes at once. */
+function stopOnSignals(machine: RunningMachine, log: Log): void {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) {
+      machine.kill();
+      process.exit(EXIT.FAILED);
+    }
+    stopping = true;
+    log.info({ signal }, 'stopping: what was begun is finished first; a second signal ends at once');
+    machine.stop().then(
+      () => process.exit(EXIT.DONE),
+      (error: unknown) => {
+        log.error({ error }, 'stopping failed');
+        machine.kill();
+        process.exit(EXIT.FAILED);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
 }

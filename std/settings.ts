@@ -100,6 +100,17 @@ export const ConfigSchema = z.strictObject({
     .string()
     .default('')
     .describe('ClickHouse that keeps the prediction log: http(s)://host:port; without it tidegate up starts a store'),
+  store_port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8123)
+    .describe('port of tidegate store, on loopback; 0: one that the system gives'),
+  store_memory_bytes: z
+    .int()
+    .nonnegative()
+    .default(2 * 1024 ** 3)
+    .describe('memory that the queries of tidegate store may use together; 0: as much as there is'),
   clickhouse_user: z.string().default('default').describe('user of ClickHouse'),
   clickhouse_password: z.string().default('').describe('password of that user'),
   clickhouse_database: z

@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TidegateError } from '../../contract/error.js';
-import { createFile, errorCode } from './exclusive-file.js';
+import { createFile, errorCode } from '../../std/exclusive-file.js';
 
 /** Hexadecimal digits that are kept: 128 bits. */
 const DIGITS = 32;

@@ -1,3 +1,5 @@
+import { TidegateError } from '../../contract/error.js';
+
 /** When records reach the disk itself: see docs/prediction-log.md for what each can lose. */
 export type SyncPolicy = 'each' | 'interval' | 'never';
 
@@ -59,4 +61,11 @@ const SEGMENTS_OF_A_SPOOL = 16;
 
 export function segmentBytes(spool_bytes: number): number {
   return Math.max(LEAST_SEGMENT_BYTES, Math.min(MOST_SEGMENT_BYTES, Math.floor(spool_bytes / SEGMENTS_OF_A_SPOOL)));
+}
+
+export function spoolInUse(directory: string, pid: number): TidegateError {
+  return new TidegateError(
+    'INVALID_CONFIG',
+    `the spool ${directory} is used by process ${pid}: give each node on a machine its own node_name, or its own data_dir`,
+  );
 }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { TidegateError } from '../../contract/error.js';
+import { lockDirectory } from '../../std/directory-lock.js';
 import { LogLimit } from '../../std/log-limit.js';
 import { FRAME_KIND, frameBytes, MOST_FRAME_BYTES } from './frame.js';
 import { FrameBuffer } from './frame-buffer.js';
@@ -10,8 +11,8 @@ import { encodeLayout } from './record-codec.js';
 import { SegmentWriter, syncDirectory } from './segment-writer.js';
 import { SpoolBound } from './spool-bound.js';
 import { cutTornTail, segmentsOf } from './spool-directory.js';
-import { lockSpool } from './spool-lock.js';
-import { type DropReason, type SpoolOptions, segmentBytes, zeroCounters } from './spool-options.js';
+
+import { type DropReason, type SpoolOptions, segmentBytes, spoolInUse, zeroCounters } from './spool-options.js';
 import { SpoolState } from './spool-state.js';
 
 /** After a failure of the file system the next try waits this long; until then records are counted as dropped. */
@@ -218,7 +219,7 @@ export class Spool {
     const { directory } = this.#options;
     mkdirSync(directory, { recursive: true });
     if (this.#unlock === undefined) {
-      this.#unlock = lockSpool(directory);
+      this.#unlock = lockDirectory(directory, (pid) => spoolInUse(directory, pid));
       const torn = cutTornTail(directory);
       if (torn !== undefined) {
         this.counters.torn_tails++;

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { listenError } from '../../std/port-holder.js';
 import type { ReplyHeaders, Socket } from './face.js';
 import { NodeExchange } from './node-exchange.js';
 import type { NodeServer } from './node-server.js';
 import { NodeWebSockets } from './node-websocket.js';
-import { reasonPhrase, type SocketOptions } from './options.js';
-import { listenError } from './port-holder.js';
+import { PORT_SETTING, reasonPhrase, type SocketOptions } from './options.js';
 import { clientError } from './refusal.js';
 
 /** Listens with node:http and ws. Rejects with INVALID_CONFIG when it cannot listen there. */
@@ -31,7 +31,9 @@ export async function openNodeSocket(options: SocketOptions): Promise<Socket> {
     server.on('upgrade', (request, connection, head) => websockets.upgrade(request, connection, head));
   }
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => listenError(host, port, cause).then(reject, reject));
+    server.once('error', (cause) =>
+      listenError({ host, port, port_setting: PORT_SETTING }, cause).then(reject, reject),
+    );
     server.listen({ host, port, exclusive: true }, resolve);
   });
   return socket;

@@ -12,6 +12,9 @@ export interface SocketOptions {
   readonly websocket: WebSocketFace | undefined;
 }
 
+/** How people choose the port, in messages. */
+export const PORT_SETTING = '--port or TIDEGATE_HTTP_PORT';
+
 const EXTRA_STATUS: Readonly<Record<number, string>> = { 499: 'Client Closed Request' };
 
 export function reasonPhrase(status: number): string {

@@ -1,9 +1,10 @@
 import { IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer, Socket as NetSocket, type Server } from 'node:net';
+import { listenError } from '../../std/port-holder.js';
 import type { Socket } from './face.js';
 import { NodeWebSockets } from './node-websocket.js';
 import type { SocketOptions } from './options.js';
-import { listenError } from './port-holder.js';
+import { PORT_SETTING } from './options.js';
 import type { RequestHead } from './request-head.js';
 import { TcpConnection } from './tcp-connection.js';
 import type { TcpServer } from './tcp-server.js';
@@ -49,7 +50,9 @@ export async function openTcpSocket(options: SocketOptions): Promise<Socket> {
   const server = createServer({ noDelay: true, pauseOnConnect: true });
   const socket = new TcpSocket(server, shared, websockets);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => listenError(host, port, cause).then(reject, reject));
+    server.once('error', (cause) =>
+      listenError({ host, port, port_setting: PORT_SETTING }, cause).then(reject, reject),
+    );
     server.listen({ host, port, exclusive: true }, resolve);
   });
   return socket;

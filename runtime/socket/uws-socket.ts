@@ -1,7 +1,8 @@
 import type { HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js';
+import { listenError, probeListen } from '../../std/port-holder.js';
 import type { Socket } from './face.js';
 import type { SocketOptions } from './options.js';
-import { listenError, probeListen } from './port-holder.js';
+import { PORT_SETTING } from './options.js';
 import { UwsExchange } from './uws-exchange.js';
 import type { UwsModule } from './uws-module.js';
 import type { UwsServer } from './uws-server.js';
@@ -38,7 +39,7 @@ export async function openUwsSocket(uws: UwsModule, options: SocketOptions): Pro
   });
   if (listening === false) {
     app.close();
-    throw await listenError(host, port, await probeListen(host, port));
+    throw await listenError({ host, port, port_setting: PORT_SETTING }, await probeListen(host, port));
   }
   socket.start(listening);
   return socket;

@@ -1,13 +1,22 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { TidegateError } from '../../contract/error.js';
+import { TidegateError } from '../contract/error.js';
 
 const LISTENING = '0A';
 
+/** Where somebody wants to listen, and the settings that say so. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  /** `--port or TIDEGATE_HTTP_PORT` */
+  readonly port_setting: string;
+}
+
 /** Why nothing can listen there, for people: names the port, the setting, and who holds the port where the system tells. */
-export async function listenError(host: string, port: number, cause: unknown): Promise<TidegateError> {
+export async function listenError(address: ListenAddress, cause: unknown): Promise<TidegateError> {
+  const { host, port, port_setting } = address;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const remedy = 'choose another one with --port or TIDEGATE_HTTP_PORT';
+  const remedy = `choose another one with ${port_setting}`;
   if (code === 'EADDRINUSE') {
     const holder = await portHolder(port);
     const by = holder === undefined ? 'another process' : holder;
@@ -21,7 +30,7 @@ export async function listenError(host: string, port: number, cause: unknown): P
   const why = cause instanceof Error ? cause.message : String(cause);
   return new TidegateError(
     'INVALID_CONFIG',
-    `cannot listen on ${host}, port ${port}: ${why}; the host is --host or TIDEGATE_HOST, the port --port or TIDEGATE_HTTP_PORT`,
+    `cannot listen on ${host}, port ${port}: ${why}; the host is --host or TIDEGATE_HOST, the port ${port_setting}`,
     { cause },
   );
 }

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { TidegateError } from '../../contract/error.js';
+import type { TidegateError } from '../contract/error.js';
 import { createFile, errorCode } from './exclusive-file.js';
 
 const NAME = 'lock';
@@ -13,9 +13,10 @@ const held = new Set<string>();
 
 /**
  * Takes the folder for this process. The lock of a process that is gone is taken over; one whose process number was given to somebody
- * else meanwhile too, where the system tells when a process began. Throws INVALID_CONFIG, and what the file system throws.
+ * else meanwhile too, where the system tells when a process began. `inUse` makes the error for one that is somebody else's: the number of his
+ * process is known. Throws that, and what the file system throws.
  */
-export function lockSpool(directory: string): () => void {
+export function lockDirectory(directory: string, inUse: (pid: number) => TidegateError): () => void {
   const path = join(directory, NAME);
   const own: Owner = { pid: process.pid, started: startOf('self') };
   const text = JSON.stringify(own);
@@ -28,10 +29,10 @@ export function lockSpool(directory: string): () => void {
       };
     }
     const owner = ownerOf(path);
-    if (owner !== undefined && isAlive(owner, path)) throw inUse(directory, owner.pid);
+    if (owner !== undefined && isAlive(owner, path)) throw inUse(owner.pid);
     removeStale(path, owner);
   }
-  throw inUse(directory, ownerOf(path)?.pid ?? 0);
+  throw inUse(ownerOf(path)?.pid ?? 0);
 }
 
 /** Moved away first: what another process put there in the meantime is noticed, and put back. */
@@ -78,11 +79,4 @@ function startOf(pid: string): string {
   } catch {
     return '';
   }
-}
-
-function inUse(directory: string, pid: number): TidegateError {
-  return new TidegateError(
-    'INVALID_CONFIG',
-    `the spool ${directory} is used by process ${pid}: give each node on a machine its own node_name, or its own data_dir`,
-  );
 }
