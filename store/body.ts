@@ -1,17 +1,20 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { refusal } from './failure.js';
 
 /** Statements longer than this are refused; data behind them may be of any length. */
 export const MOST_STATEMENT_BYTES = 1024 * 1024;
 
 /** Writes a body to `path` as it comes: it is never held in memory. Returns its length. */
-export async function bodyToFile(body: Readable, path: string): Promise<number> {
+export async function bodyToFile(
+  body: Readable,
+  path: string,
+  through: Transform = new PassThrough(),
+): Promise<number> {
   const file = createWriteStream(path, { flags: 'wx' });
-  await pipeline(body, file);
+  await pipeline(body, through, file);
   return file.bytesWritten;
 }
 
@@ -32,14 +35,10 @@ export async function tailToFile(path: string, skipped: number, target: string):
   await pipeline(createReadStream(path, { start: skipped }), createWriteStream(target, { flags: 'wx' }));
 }
 
-/** The stream that undoes a compression, for statements: data of inserts is left to the engine. */
-export function decompressed(body: Readable, compression: string): Readable {
-  if (compression === '') return body;
-  if (compression === 'gzip') return body.pipe(createGunzip());
-  if (compression === 'deflate') return body.pipe(createInflate());
-  if (compression === 'br') return body.pipe(createBrotliDecompress());
-  throw refusal(
-    'UNKNOWN_COMPRESSION_METHOD',
-    `a statement cannot be sent with Content-Encoding '${compression}': use gzip, deflate or br, or give the statement in the address and only its data in the body`,
-  );
+/** The stream that undoes a compression which Node.js knows; undefined: the engine has to. */
+export function decompressor(compression: string): Transform | undefined {
+  if (compression === '') return new PassThrough();
+  if (compression === 'gzip') return createGunzip();
+  if (compression === 'deflate') return createInflate();
+  return compression === 'br' ? createBrotliDecompress() : undefined;
 }

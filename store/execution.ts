@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { bodyToFile, decompressed, headOf, MOST_STATEMENT_BYTES, tailToFile } from './body.js';
+import { z } from 'zod';
+import { bodyToFile, decompressor, headOf, MOST_STATEMENT_BYTES, tailToFile } from './body.js';
 import type { Engine, EngineSession } from './engine.js';
 import { refusal } from './failure.js';
 import { isPiecewise } from './format.js';
@@ -16,6 +17,8 @@ export interface Answer {
   readonly bytes_read: number;
 }
 
+const SettingSchema = z.object({ name: z.string(), value: z.string(), changed: z.number() });
+
 const DEFAULT_FORMAT = 'TabSeparated';
 
 /** Runs one request in a session that is its own, and gives its answer piece by piece. */
@@ -24,6 +27,7 @@ export class Execution {
   readonly #session: EngineSession;
   readonly #request: QueryRequest;
   readonly #files: string[] = [];
+  #before: readonly string[] = [];
 
   constructor(engine: Engine, session: EngineSession, request: QueryRequest) {
     this.#engine = engine;
@@ -41,8 +45,7 @@ export class Execution {
       await bodyToFile(body, path);
       return this.#insert(inAddress, path, body_compression);
     }
-    const path = this.#file();
-    const length = await bodyToFile(decompressed(body, body_compression), path);
+    const { path, length } = await this.#plainBody(body, body_compression);
     const head = Buffer.concat([Buffer.from(query === '' ? '' : `${query}\n`), await headOf(path)]);
     const statement = insertStatement(head.toString('latin1'));
     if (statement === undefined) {
@@ -52,6 +55,23 @@ export class Execution {
       return this.#answer(head.toString('utf8'));
     }
     return this.#insertInline(head, statement, path);
+  }
+
+  /** The engine undoes what Node.js cannot (lz4, zstd), which takes its memory for the whole of it. */
+  async #plainBody(body: Readable, compression: string): Promise<{ readonly path: string; readonly length: number }> {
+    const path = this.#file();
+    const through = decompressor(compression);
+    if (through !== undefined) return { path, length: await bodyToFile(body, path, through) };
+    const packed = this.#file();
+    await bodyToFile(body, packed);
+    const source = `file(${literal(packed)}, RawBLOB, 'body String', ${literal(compression)})`;
+    await this.#session.queryAsync(`SELECT body FROM ${source} INTO OUTFILE ${literal(path)} FORMAT RawBLOB`);
+    return { path, length: (await stat(path)).size };
+  }
+
+  /** Gives a session that others will use back as it was: what came in the address held for this request alone. */
+  async restore(): Promise<void> {
+    if (this.#before.length > 0) await this.#session.queryAsync(`SET ${this.#before.join(', ')}`);
   }
 
   async end(): Promise<void> {
@@ -74,7 +94,19 @@ export class Execution {
       if (!/^\w+$/.test(name)) throw refusal('SYNTAX_ERROR', `'${name}' is no name of a setting`);
       return `${name} = ${literal(value)}`;
     });
+    if (this.#request.session !== undefined) this.#before = await this.#settingsNow([...settings.keys()]);
     await this.#session.queryAsync(`SET ${list.join(', ')}`);
+  }
+
+  async #settingsNow(names: readonly string[]): Promise<string[]> {
+    const wanted = names.map(literal).join(', ');
+    const query = `SELECT name, value, changed FROM system.settings WHERE name IN (${wanted})`;
+    const text = (await this.#session.queryAsync(query, { format: 'JSONEachRow' })).text();
+    const rows = text.split('\n').filter((line) => line !== '');
+    return rows.map((line) => {
+      const { name, value, changed } = SettingSchema.parse(JSON.parse(line));
+      return `${name} = ${changed === 1 ? literal(value) : 'DEFAULT'}`;
+    });
   }
 
   /** An INSERT whose statement and data are one text: the data may be binary, so the text is cut before it is read as text. */

@@ -83,17 +83,25 @@ export class HttpInterface {
     const started_ms = performance.now();
     let execution: Execution | undefined;
     let giveBack: () => void = () => undefined;
+    // Before the answer ends: a client that has all of it may come again with the same session at once.
+    const release = once(async () => {
+      try {
+        await execution?.restore();
+      } finally {
+        await execution?.end();
+        giveBack();
+        this.#engine.leave();
+      }
+    });
     try {
       const session = query.session === undefined ? this.#engine.session() : this.#named.take(query.session);
       const { session: named } = query;
       giveBack = () => (named === undefined ? session.close() : this.#named.giveBack(named));
       execution = new Execution(this.#engine, session, query);
       const answer = await execution.run(request);
-      await send(answer, request, response, url, started_ms);
+      await send({ ...answer, body: endingWith(answer.body, release) }, request, response, url, started_ms);
     } finally {
-      await execution?.end();
-      giveBack();
-      this.#engine.leave();
+      await release();
     }
   }
 
@@ -113,6 +121,19 @@ export class HttpInterface {
     response.setHeader('content-type', 'text/plain; charset=UTF-8');
     response.end(text);
   }
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let acted: Promise<void> | undefined;
+  return () => (acted ??= act());
+}
+
+async function* endingWith(
+  body: AsyncIterable<Uint8Array>,
+  act: () => Promise<void>,
+): AsyncGenerator<Uint8Array, void> {
+  yield* body;
+  await act();
 }
 
 async function send(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { createClient } from '@clickhouse/client';
@@ -163,7 +164,6 @@ test('a large answer comes as a stream and leaves the memory of the store as it 
   let rows = 0;
   for await (const some of answer.stream()) rows += some.length;
   assert.equal(rows, 3_000_000);
-  const { readFileSync } = await import('node:fs');
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   const peak_kb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]);
   // The answer has 380 MB; the engine with its code alone has about 250.
