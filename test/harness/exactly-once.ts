@@ -4,9 +4,9 @@ import { CLICKHOUSE_DEFAULTS, type ClickHouseClient, connect } from '../../click
 import { migrate } from '../../clickhouse/migrate.js';
 import { until } from './ask.js';
 import { type Cleanup, modelFolder, temporaryFolder } from './checkout.js';
-import { EngineProcess } from './engine-process.js';
 import { type RuntimeProcess, startRuntimeProcess } from './runtime-process.js';
 import { seededRandom } from './seeded-random.js';
+import { type StoreProcess, startStoreProcess } from './store-process.js';
 
 const MODEL = 'scale';
 const FEATURES = 4;
@@ -31,7 +31,7 @@ interface Outcome {
   readonly acknowledged: number;
   readonly rows: number;
   readonly runtime_kills: number;
-  readonly engine_kills: number;
+  readonly store_kills: number;
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -43,22 +43,22 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 export async function proveExactlyOnce(t: Cleanup, plan: KillPlan): Promise<Outcome> {
   const scene = await Scene.open(t);
   const random = seededRandom(plan.seed);
-  const kills = { runtime: 0, engine: 0 };
+  const kills = { runtime: 0, store: 0 };
   scene.send();
   for (let round = 0; round < plan.rounds; round++) {
     await sleep(random() * plan.between_ms);
-    const [killsRuntime, killsEngine] = [random() < 0.6, random() < 0.5];
+    const [killsRuntime, killsStore] = [random() < 0.6, random() < 0.5];
     if (killsRuntime) await scene.killRuntime();
-    if (killsEngine) await scene.killEngine();
+    if (killsStore) await scene.killStore();
     kills.runtime += Number(killsRuntime);
-    kills.engine += Number(killsEngine);
+    kills.store += Number(killsStore);
     await sleep((random() * plan.between_ms) / 4);
-    if (killsEngine) await scene.startEngine();
+    if (killsStore) await scene.startStore();
     if (killsRuntime) await scene.startRuntime();
   }
   await scene.drained();
   const rows = await scene.judge();
-  return { acknowledged: scene.acknowledged.size, rows, runtime_kills: kills.runtime, engine_kills: kills.engine };
+  return { acknowledged: scene.acknowledged.size, rows, runtime_kills: kills.runtime, store_kills: kills.store };
 }
 
 class Scene {
@@ -66,29 +66,29 @@ class Scene {
   readonly #t: Cleanup;
   readonly #models: string;
   readonly #data: string;
-  readonly #engine: EngineProcess;
+  readonly #store: StoreProcess;
   readonly #client: ClickHouseClient;
   #runtime: RuntimeProcess | undefined;
   #sending = true;
   #senders: Promise<void>[] = [];
   #next = 0;
 
-  private constructor(t: Cleanup, models: string, data: string, engine: EngineProcess, client: ClickHouseClient) {
+  private constructor(t: Cleanup, models: string, data: string, store: StoreProcess, client: ClickHouseClient) {
     this.#t = t;
     this.#models = models;
     this.#data = data;
-    this.#engine = engine;
+    this.#store = store;
     this.#client = client;
   }
 
   static async open(t: Cleanup): Promise<Scene> {
-    const [models, data, store] = [await modelFolder(t, [MODEL]), await temporaryFolder(t), await temporaryFolder(t)];
-    const engine = await EngineProcess.start(t, store);
-    const client = connect({ ...CLICKHOUSE_DEFAULTS, url: engine.url, application: 'tidegate test' });
+    const [models, data] = [await modelFolder(t, [MODEL]), await temporaryFolder(t)];
+    const store = await startStoreProcess(t);
+    const client = connect({ ...CLICKHOUSE_DEFAULTS, url: store.url, application: 'tidegate test' });
     t.after(() => client.close());
     await migrate(client, { database: 'tidegate', cluster: '', program: 'test' });
     await client.insert({ table: 'tidegate.bin_specs', values: specRows(), format: 'JSONEachRow' });
-    const scene = new Scene(t, models, data, engine, client);
+    const scene = new Scene(t, models, data, store, client);
     t.after(() => scene.#stopSending());
     await scene.startRuntime();
     return scene;
@@ -99,7 +99,7 @@ class Scene {
   }
 
   async startRuntime(): Promise<void> {
-    const settings = ['--data-dir', this.#data, '--node-name', NODE, '--clickhouse-url', this.#engine.url];
+    const settings = ['--data-dir', this.#data, '--node-name', NODE, '--clickhouse-url', this.#store.url];
     const ship = ['--log-ship-ms', '50', '--log-spec-poll-ms', '200', '--log-fsync', 'never'];
     this.#runtime = await startRuntimeProcess(this.#t, this.#models, [...settings, ...ship]);
   }
@@ -111,12 +111,12 @@ class Scene {
     await runtime?.ended;
   }
 
-  killEngine(): Promise<void> {
-    return this.#engine.kill();
+  killStore(): Promise<void> {
+    return this.#store.kill();
   }
 
-  startEngine(): Promise<void> {
-    return this.#engine.start();
+  startStore(): Promise<void> {
+    return this.#store.restart();
   }
 
   async drained(): Promise<void> {

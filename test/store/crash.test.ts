@@ -4,7 +4,6 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createClient } from '@clickhouse/client';
 import { tidegate } from '../cli/command.js';
 import { seededRandom } from '../harness/seeded-random.js';
 import { startStoreProcess } from '../harness/store-process.js';
@@ -14,23 +13,20 @@ const ROUNDS = 5;
 
 test(`no acknowledged row is lost by kill -9, none is there twice (STORE_CRASH_SEED=${SEED})`, async (t) => {
   const random = seededRandom(SEED);
-  const first = await startStoreProcess(t);
-  const { directory, port } = first;
-  await first.client.command({
+  const store = await startStoreProcess(t);
+  await store.client.command({
     query:
       'CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 1000',
   });
-  let store = first;
   let next = 0;
   const acknowledged: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const client = createClient({ url: store.url, request_timeout: 5000 });
     const killAfter = 3 + Math.floor(random() * 20);
     let done = 0;
     let killed: Promise<void> | undefined;
     while (killed === undefined || done < killAfter) {
       const a = next;
-      const insert = client.insert({
+      const insert = store.client.insert({
         table: 't',
         values: [{ a }],
         format: 'JSONEachRow',
@@ -38,7 +34,7 @@ test(`no acknowledged row is lost by kill -9, none is there twice (STORE_CRASH_S
       });
       // In the middle of an insert, most of the time.
       if (done === killAfter - 1)
-        killed = new Promise((resolve) => setTimeout(resolve, random() * 4)).then(store.kill9);
+        killed = new Promise((resolve) => setTimeout(resolve, random() * 4)).then(() => store.kill());
       const isThere = await insert.then(
         () => true,
         () => false,
@@ -49,8 +45,7 @@ test(`no acknowledged row is lost by kill -9, none is there twice (STORE_CRASH_S
       next++;
     }
     await killed;
-    await client.close();
-    store = await startStoreProcess(t, { directory, port });
+    await store.restart();
     // The row whose answer was lost is sent again: it may be there already.
     await store.client.insert({
       table: 't',

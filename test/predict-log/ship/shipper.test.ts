@@ -5,14 +5,13 @@ import { test } from 'node:test';
 import { CLICKHOUSE_DEFAULTS, connect } from '../../../clickhouse/connection.js';
 import { startShipper } from '../../../runtime/predict-log/ship/shipper.js';
 import { until } from '../../harness/ask.js';
-import { temporaryFolder } from '../../harness/checkout.js';
-import { EngineProcess } from '../../harness/engine-process.js';
+import { startStoreProcess } from '../../harness/store-process.js';
 import { append, numbered, shippingOptions, spoolRig } from './ship-rig.js';
 
 test('a shipper whose thread dies is started again, makes the tables that are missing, and ships; outages only hold it up', async (t) => {
   const rig = spoolRig(t);
-  const engine = await EngineProcess.start(t, await temporaryFolder(t));
-  const client = connect({ ...CLICKHOUSE_DEFAULTS, url: engine.url, application: 'tidegate test' });
+  const store = await startStoreProcess(t);
+  const client = connect({ ...CLICKHOUSE_DEFAULTS, url: store.url, application: 'tidegate test' });
   t.after(() => client.close());
   const rows = async () => {
     const answer = await client.query({
@@ -29,7 +28,7 @@ test('a shipper whose thread dies is started again, makes the tables that are mi
   const shipper = startShipper({
     shipping: shippingOptions(rig),
     state: spool.state.buffer,
-    clickhouse: { ...CLICKHOUSE_DEFAULTS, url: engine.url, application: 'tidegate test' },
+    clickhouse: { ...CLICKHOUSE_DEFAULTS, url: store.url, application: 'tidegate test' },
     target: { database: 'tidegate', cluster: '' },
     program: 'test',
     log: { info: () => {}, warn: ({ reason }) => warnings.push(String(reason)) },
@@ -41,10 +40,10 @@ test('a shipper whose thread dies is started again, makes the tables that are mi
   await until('everything is shipped', () => shipper.status.shipped_rows === 500);
   assert.equal(shipper.status.failures.schema, 1);
   assert.equal(await rows(), '[{"n":500}]');
-  await engine.kill();
+  await store.kill();
   append(spool, numbered(500));
   await until('it waits', () => shipper.status.blocked === 'unavailable');
-  await engine.start();
+  await store.restart();
   await until('the last row is shipped', () => shipper.status.shipped_rows === 501);
   append(spool, numbered(501));
   assert.equal(await shipper.stop(10_000), true, 'what was written before the stop is shipped');
