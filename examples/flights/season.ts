@@ -7,17 +7,17 @@ import { DEFAULT_URL, numberOption, runProgram } from '../terminal/program.js';
 import { ControlClient } from './control-client.js';
 import { readSeason, type Season, type SeasonFlight } from './season-file.js';
 
-const USAGE = `Lets the flights of January to June 2001 flow past a running server, and tells the control plane which were late.
+const USAGE = `Lets the flights of January to June 2001 flow past a running server.
 
   node dist/examples/flights/season.js [options]
 
   --url URL          where the runtime listens (default ${DEFAULT_URL})
-  --control-url URL  where the control plane listens (default http://127.0.0.1:8090)
+  --control-url URL  where the control plane listens (default: there is none)
   --rate N           flights a second (default 100); 0: as fast as it goes
-  --once             stop after June, else begin again with February
+  --once             stop after June, else begin again
   --file PATH        flights (default: those that set-up made)
 
-January is the reference that the model's drift is measured against; the months behind it are scored.`;
+With a control plane January becomes the reference that drift is measured against, and it is told which flights were late.`;
 
 const REFERENCE_MONTH = '2001-01';
 const MODEL = 'flights';
@@ -42,14 +42,14 @@ interface Scored {
 /** Scores the season's flights after January, again and again, until `stop` fires or, with `once`, June is over. */
 class SeasonRun {
   readonly #client: TidegateClient;
-  readonly #control: ControlClient;
+  readonly #control: ControlClient | undefined;
   /** Ids of one run differ from those of another. */
   readonly #run = Date.now().toString(36);
   readonly #inFlight = new Set<Promise<void>>();
   #airborne: Scored[] = [];
   #numbered = 0;
 
-  constructor(client: TidegateClient, control: ControlClient) {
+  constructor(client: TidegateClient, control: ControlClient | undefined) {
     this.#client = client;
     this.#control = control;
   }
@@ -88,11 +88,12 @@ class SeasonRun {
   }
 
   async #land(now_ms: number): Promise<void> {
+    if (this.#control === undefined) this.#airborne = [];
     const landed = this.#airborne.filter(({ landing_ms }) => landing_ms <= now_ms);
     if (landed.length === 0) return;
     const labels = landed.map(({ request_id, label }) => ({ model: MODEL, request_id, label }));
     // Kept until the control plane has taken them: it may be restarting too.
-    if (!(await this.#control.label(labels))) return;
+    if ((await this.#control?.label(labels)) !== true) return;
     this.#airborne = this.#airborne.filter(({ landing_ms }) => landing_ms > now_ms);
   }
 }
@@ -118,7 +119,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
   const { values } = parseArgs({
     options: {
       url: { type: 'string', default: DEFAULT_URL },
-      'control-url': { type: 'string', default: 'http://127.0.0.1:8090' },
+      'control-url': { type: 'string' },
       rate: { type: 'string', default: '100' },
       once: { type: 'boolean', default: false },
       file: { type: 'string', default: fileURLToPath(new URL('../../demo/flights-season.json', import.meta.url)) },
@@ -135,12 +136,13 @@ async function main(interrupted: AbortSignal): Promise<void> {
   process.once('SIGTERM', () => asked.abort());
   whenOrphaned(() => asked.abort());
   const season = await readSeason(values.file);
-  const control = new ControlClient(values['control-url']);
+  const control = values['control-url'] === undefined ? undefined : new ControlClient(values['control-url']);
   announceReady(values.url);
   const run = new SeasonRun(new TidegateClient(values.url), control);
-  await makeReference(run, control, season, stop);
-  const later = season.flights.filter(({ month }) => month !== REFERENCE_MONTH);
-  await run.play(later, { rate, once: values.once }, stop);
+  if (control !== undefined) await makeReference(run, control, season, stop);
+  const { flights } = season;
+  const played = control === undefined ? flights : flights.filter(({ month }) => month !== REFERENCE_MONTH);
+  await run.play(played, { rate, once: values.once }, stop);
   // The channel to a supervisor would keep the process.
   process.disconnect?.();
 }

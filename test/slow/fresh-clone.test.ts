@@ -21,7 +21,7 @@ async function pasted(t: TestContext, line: string): Promise<string> {
 }
 
 async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Program; curl: string; url: string }> {
-  const npm = new Program(t, ['npm', 'start'], folder, userEnvironment({ TIDEGATE_HTTP_PORT: '0' }));
+  const npm = new Program(t, ['npm', 'start'], folder, userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0' }));
   const [, curl] = await npm.says(/^ *(curl .*)$/m);
   const [, url] = await npm.says(/^Open: +(http\S+)/m);
   await npm.says(/^Stop: /m);
@@ -97,7 +97,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
     const command = join(folder, 'node_modules', '.bin', 'tidegate');
     const runtime = await startRuntimeProcess(t, SERVING_MODELS, [], [command]);
     assert.equal((await fetch(`${runtime.url}/v2/models/scale/ready`)).status, 200);
-    const up = new Program(t, [command, 'up', '--port', '0'], folder, userEnvironment());
+    const up = new Program(t, [command, 'up', '--port', '0', '--store-port', '0'], folder, userEnvironment());
     const [, url] = await up.says(/^Open: +(http\S+)\/v2$/m);
     await cp(join(CHECKOUT, 'test', 'pack', 'consumer.mjs'), join(folder, 'consumer.mjs'));
     assert.match(await succeed(t, [process.execPath, 'consumer.mjs', url], folder), /^\S+ \S+$/m);

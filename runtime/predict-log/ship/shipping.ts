@@ -94,6 +94,7 @@ export class Shipping {
   /** Ends after `stop`. Throws what the file system throws. */
   async run(): Promise<void> {
     try {
+      await this.#prepare();
       await this.#resume();
       for (;;) {
         const began_ms = performance.now();
@@ -108,6 +109,17 @@ export class Shipping {
       if (!(error instanceof Interrupted)) throw error;
     } finally {
       this.#source.close();
+    }
+  }
+
+  /** A ClickHouse that is away is met again with the first batch; steps of the schema that it lacks then are taken there. */
+  async #prepare(): Promise<void> {
+    try {
+      await this.#store.migrate();
+    } catch (error) {
+      const failure = classifyFailure(error);
+      if (failure.kind !== 'unavailable')
+        this.#events.failed(failure, 'the tables of the prediction log could not be made');
     }
   }
 

@@ -38,7 +38,7 @@ test('a shipper whose thread dies is started again, makes the tables that are mi
   assert.match(warnings.join(), /shipped\.json does not say what was shipped/);
   unlinkSync(checkpoint);
   await until('everything is shipped', () => shipper.status.shipped_rows === 500);
-  assert.equal(shipper.status.failures.schema, 1);
+  assert.equal(shipper.status.failures.schema, 0, 'the tables were made before anything was sent');
   assert.equal(await rows(), '[{"n":500}]');
   await store.kill();
   append(spool, numbered(500));
