@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SOCKETS, startRuntime } from '../harness/runtime.js';
 import { uwsMissing } from '../harness/uws.js';
-import { pythonWithClients, runChecks } from './environment.js';
+import { pythonWith, runChecks } from './environment.js';
 import { clientModels } from './models.js';
 
-const environment = await pythonWithClients();
+const environment = await pythonWith('requirements.txt');
 const noPython =
   'missing' in environment ? `${environment.missing}; their recorded requests are sent all the same` : false;
 

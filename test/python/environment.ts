@@ -44,13 +44,15 @@ async function cacheFolder(): Promise<string> {
 }
 
 /**
- * A Python with the pinned clients: its path, or why there is none here. Made once for each requirements.txt and version of Python,
- * which takes about a minute and 500 MB.
+ * A Python with pinned packages: its path, or why there is none here. Made once for each file of requirements and version of Python,
+ * which takes up to a minute and 500 MB. Each file belongs to one test file: two that make the same at a time would undo each other.
  */
-export async function pythonWithClients(): Promise<{ readonly python: string } | { readonly missing: string }> {
+export async function pythonWith(
+  file: 'requirements.txt' | 'store-requirements.txt',
+): Promise<{ readonly python: string } | { readonly missing: string }> {
   const version = await runProgram('python3', ['-c', 'import sys, venv, ensurepip; print(sys.version)'], PROBE_MS);
   if (!version.ok) return { missing: `no Python 3 with venv here: ${lastLine(version.output)}` };
-  const requirements = join(PYTHON_SOURCES, 'requirements.txt');
+  const requirements = join(PYTHON_SOURCES, file);
   const key = createHash('sha256')
     .update(version.output)
     .update(await readFile(requirements))

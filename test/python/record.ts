@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { parseAnswer, type WireAnswer } from '../harness/http-answer.js';
 import { startRuntime } from '../harness/runtime.js';
-import { pythonWithClients, runChecks } from './environment.js';
+import { pythonWith, runChecks } from './environment.js';
 import { clientModels } from './models.js';
 import { ANSWER_HEADERS, CLIENTS, type ClientExchange, recordingPath } from './recorded-client.js';
 
@@ -104,7 +104,7 @@ async function record(client: string, python: string): Promise<void> {
   }
 }
 
-const environment = await pythonWithClients();
+const environment = await pythonWith('requirements.txt');
 if ('missing' in environment) {
   process.stderr.write(`${environment.missing}\n`);
   process.exitCode = 1;

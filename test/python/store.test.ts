@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startStoreProcess } from '../harness/store-process.js';
-import { pythonWithClients, runChecks } from './environment.js';
+import { pythonWith, runChecks } from './environment.js';
 
-const environment = await pythonWithClients();
+const environment = await pythonWith('store-requirements.txt');
 
 test('clickhouse-connect is served unchanged', { skip: 'missing' in environment && environment.missing }, async (t) => {
   if ('missing' in environment) return;
