@@ -21,7 +21,12 @@ async function pasted(t: TestContext, line: string): Promise<string> {
 }
 
 async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Program; curl: string; url: string }> {
-  const npm = new Program(t, ['npm', 'start'], folder, userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0' }));
+  const npm = new Program(
+    t,
+    ['npm', 'start'],
+    folder,
+    userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0' }),
+  );
   const [, curl] = await npm.says(/^ *(curl .*)$/m);
   const [, url] = await npm.says(/^Open: +(http\S+)/m);
   await npm.says(/^Stop: /m);
