@@ -90,11 +90,15 @@ interface Scale {
 /** Population standard deviation of the reference from its bins: moving values changes it by at most the root of the mean square of the way. */
 function referenceScale(bins: NumericBins, reference: FeatureCounts, extremes: Extremes | undefined): Scale {
   const where = positions(bins, extremes);
-  const share = (i: number): number => reference.fine[i] / reference.n;
-  const mean = where.reduce((sum, { at }, i) => sum + share(i) * at, 0);
-  const value = Math.sqrt(where.reduce((sum, { at }, i) => sum + share(i) * (at - mean) ** 2, 0));
-  const isKnown = where.every(({ reach }, i) => reach !== undefined || reference.fine[i] === 0);
-  const error = Math.sqrt(where.reduce((sum, { reach }, i) => sum + share(i) * (reach ?? 0) ** 2, 0));
+  const used = where.flatMap((position, i) =>
+    reference.fine[i] === 0 ? [] : [{ ...position, share: reference.fine[i] / reference.n }],
+  );
+  // Squares of values beyond 1e154 are no doubles: everything is measured in the largest of them.
+  const unit = used.reduce((most, { at, reach }) => Math.max(most, Math.abs(at), reach ?? 0), 0) || 1;
+  const mean = used.reduce((sum, { at, share }) => sum + share * (at / unit), 0);
+  const value = unit * Math.sqrt(used.reduce((sum, { at, share }) => sum + share * (at / unit - mean) ** 2, 0));
+  const isKnown = used.every(({ reach }) => reach !== undefined);
+  const error = unit * Math.sqrt(used.reduce((sum, { reach, share }) => sum + share * ((reach ?? 0) / unit) ** 2, 0));
   return { value: finite(value), error: isKnown ? finite(error) : undefined };
 }
 

@@ -7,9 +7,13 @@ const NOTHING_FROM = 370;
 /** From n·D² = 2.2 on, twice the one-sided tail is the two-sided one to 1e-9. */
 const TWICE_FROM = 2.2;
 /** Up to this size the matrix of Marsaglia, Tsang and Wang is at most 2·√(2.2·n) wide; beyond, the corrected limit is exact to 1e-6. */
-const MOST_MATRIX = 10_000;
+const MOST_MATRIX = 3000;
 /** The one-sided tail is a sum of n terms. */
 const MOST_TERMS = 100_000;
+/** Below, the limit is 1 to 1e-20; terms of the series are smaller than that from the eighth on. */
+const LEAST_ARGUMENT = 0.15;
+const TAIL_FROM = 1.5;
+const SERIES_TERMS = 8;
 /** What `quickKolmogorovPValue` may spend on counting paths: about two milliseconds. */
 const MOST_QUICK_PATHS = 1_000_000;
 
@@ -51,6 +55,8 @@ function pathsOutside(d: number, n: number, m: number): number {
 
 /** P(D ≥ d) of one sample of n values against a known distribution: what scipy calls `kstwo.sf`. */
 function kolmogorovOfSize(n: number, d: number): number {
+  // No n values lie closer to any distribution than that.
+  if (n * d <= 0.5) return 1;
   if (d >= 1 || n * d * d >= NOTHING_FROM) return 0;
   if (n > MOST_TERMS) return correctedLimit(n, d);
   if (n * d * d >= TWICE_FROM || n === 1) return Math.min(1, 2 * smirnovTail(n, d));
@@ -58,10 +64,27 @@ function kolmogorovOfSize(n: number, d: number): number {
   return correctedLimit(n, d);
 }
 
-/** The first two terms by which the distribution of n values differs from the limit, as a shift of the argument (Vrbik 2018). */
+/**
+ * The limit for n → ∞ with the terms of 1/√n and 1/n (Pelz and Good 1976). In the tail, where 1 − P would lose its digits, with the shift of the argument
+ * that stands for those terms (Vrbik 2018).
+ */
 function correctedLimit(n: number, d: number): number {
   const x = Math.sqrt(n) * d;
-  return kolmogorovTail(x + 1 / (6 * Math.sqrt(n)) + (x - 1) / (4 * n));
+  if (x < LEAST_ARGUMENT) return 1;
+  if (x > TAIL_FROM) return kolmogorovTail(x + 1 / (6 * Math.sqrt(n)) + (x - 1) / (4 * n));
+  const x2 = x * x;
+  let [first, second, third, last] = [0, 0, 0, 0];
+  for (let k = 0; k < SERIES_TERMS; k++) {
+    const odd = ((k + 0.5) * Math.PI) ** 2;
+    const weight = 2 * Math.exp(-odd / (2 * x2));
+    first += weight;
+    second += weight * (odd - x2);
+    third += weight * (6 * x2 ** 3 + 2 * x2 ** 2 + (2 * x2 ** 2 - 5 * x2) * odd + (1 - 2 * x2) * odd ** 2);
+    const even = (k * Math.PI) ** 2;
+    last += 2 * even * Math.exp(-even / (2 * x2));
+  }
+  const terms = first / x + second / (6 * x2 ** 2 * Math.sqrt(n)) + (third / (72 * x ** 7) - last / (36 * x ** 3)) / n;
+  return Math.min(1, Math.max(0, 1 - Math.sqrt(Math.PI / 2) * terms));
 }
 
 /** P(D < d) by Durbin's matrix (Marsaglia, Tsang and Wang 2003), which is raised to the n-th power. */

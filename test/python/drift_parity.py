@@ -1,0 +1,28 @@
+"""Writes what scipy, Evidently, NannyML, River, scikit-learn and statsmodels answer, for Tidegate to be compared with.
+
+usage: drift_parity.py COLUMNS_JSON OUTPUT_FOLDER
+"""
+
+import json
+import os
+import sys
+
+# NannyML would report its use to its makers.
+os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
+os.environ["DO_NOT_TRACK"] = "1"
+
+from drift_cases import edge_cases, write
+from drift_univariate import kolmogorov, univariate
+
+
+def main():
+    columns_path, folder = sys.argv[1:]
+    with open(columns_path, encoding="utf-8") as file:
+        columns = json.load(file)
+    edges = edge_cases()
+    write(os.path.join(folder, "edge-columns.json"), edges)
+    write(os.path.join(folder, "univariate.json"), univariate(columns + edges))
+    write(os.path.join(folder, "kolmogorov.json"), kolmogorov())
+
+
+main()
