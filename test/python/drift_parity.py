@@ -12,6 +12,9 @@ os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
 os.environ["DO_NOT_TRACK"] = "1"
 
 from drift_cases import edge_cases, write
+from drift_detectors import corrections, detections
+from drift_multivariate import reconstruction
+from drift_performance import binary, estimated, multi_class, regression
 from drift_univariate import kolmogorov, univariate
 
 
@@ -23,6 +26,12 @@ def main():
     write(os.path.join(folder, "edge-columns.json"), edges)
     write(os.path.join(folder, "univariate.json"), univariate(columns + edges))
     write(os.path.join(folder, "kolmogorov.json"), kolmogorov())
+    write(os.path.join(folder, "corrections.json"), corrections())
+    write(os.path.join(folder, "detectors.json"), detections())
+    write(os.path.join(folder, "reconstruction.json"), reconstruction())
+    write(os.path.join(folder, "binary.json"), binary())
+    performance = {"multi_class": multi_class(), "regression": regression(), "estimated": estimated()}
+    write(os.path.join(folder, "performance.json"), performance)
 
 
 main()
