@@ -20,8 +20,9 @@ def reconstruction():
     reference = rows_of(random, 400, 0.4)
     current = pd.concat([rows_of(random, 100, 0.4), rows_of(random, 100, 2.2)], ignore_index=True)
     current.loc[3, "x"] = np.nan
-    current.loc[7, "category"] = None
-    # Not in the reference: NannyML's encoder counts it as missing.
+    # NaN, as pandas reads an empty cell: the imputer does not see None.
+    current.loc[7, "category"] = np.nan
+    # Not in the reference: its share there is 0.
     current.loc[11, "category"] = "new"
     names = ["w", "x", "y", "z", "category"]
     out = {"numeric": names[:4]}
