@@ -38,9 +38,7 @@ export function decisionMetrics(counts: BinaryCounts): DecisionMetrics {
 /** Whether a score on a threshold counts as positive: `score >= threshold`. Thousandths are edges, so that only other thresholds leave a bin in doubt. */
 function thresholdBin(threshold: number): { readonly bin: number; readonly isEdge: boolean } {
   const scaled = threshold * SCORE_BINS;
-  const nearest = Math.round(scaled);
-  const isEdge = Math.abs(scaled - nearest) < 1e-9;
-  return { bin: isEdge ? nearest : Math.floor(scaled), isEdge };
+  return { bin: Math.floor(scaled), isEdge: Number.isInteger(scaled) };
 }
 
 /** The confusion counts at a threshold, with those of the bin that the threshold cuts kept apart. */
