@@ -37,6 +37,8 @@ export function decisionMetrics(counts: BinaryCounts): DecisionMetrics {
 
 /** Whether a score on a threshold counts as positive: `score >= threshold`. Thousandths are edges, so that only other thresholds leave a bin in doubt. */
 function thresholdBin(threshold: number): { readonly bin: number; readonly isEdge: boolean } {
+  // The last bin is closed: it holds the scores of 1 and those below.
+  if (threshold === 1) return { bin: SCORE_BINS - 1, isEdge: false };
   const scaled = threshold * SCORE_BINS;
   return { bin: Math.floor(scaled), isEdge: Number.isInteger(scaled) };
 }
@@ -76,7 +78,7 @@ function without(counts: BinaryCounts, positives: number, negatives: number): Bi
   };
 }
 
-/** Accuracy, precision, recall, F1 and specificity of `score >= threshold`; exact where the threshold is a thousandth, else within `error`. */
+/** Accuracy, precision, recall, F1 and specificity of `score >= threshold`; exact where the threshold is a thousandth below 1, else within `error`. */
 export function binnedDecision(histogram: ScoreHistogram, threshold: number): DecisionMetrics {
   const { counts, cut_positives, cut_negatives } = countsAt(histogram, threshold);
   const all = decisionMetrics(counts);

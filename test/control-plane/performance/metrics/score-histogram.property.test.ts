@@ -76,7 +76,7 @@ test('ranking, loss and calibration from the histogram lie within the error that
   );
 });
 
-test('decisions at a thousandth are exact, at any other threshold within the error', () => {
+test('decisions at a thousandth below 1 are exact, at any other threshold within the error', () => {
   const threshold = fc.oneof(
     fc.nat(SCORE_BINS).map((thousandth) => thousandth / SCORE_BINS),
     fc.double({ min: 0, max: 1, noNaN: true }),
@@ -85,7 +85,7 @@ test('decisions at a thousandth are exact, at any other threshold within the err
   fc.assert(
     fc.property(rows, threshold, (labelled, at) => {
       const [binned, exact] = [binnedDecision(counted(labelled), at), decisionAt(labelled, at)];
-      const isThousandth = Number.isInteger(at * SCORE_BINS);
+      const isThousandth = Number.isInteger(at * SCORE_BINS) && at < 1;
       for (const name of ['accuracy', 'recall', 'f1', 'specificity', 'precision'] as const) {
         const [mine, theirs] = [binned[name], exact[name]];
         if (isThousandth && mine.absence === undefined) assert.equal(mine.error, 0, name);
