@@ -48,7 +48,8 @@ async function cacheFolder(): Promise<string> {
  * which takes up to a minute and 500 MB. Each file belongs to one test file: two that make the same at a time would undo each other.
  */
 export async function pythonWith(
-  file: 'requirements.txt' | 'store-requirements.txt',
+  file: 'requirements.txt' | 'store-requirements.txt' | 'drift-requirements.txt',
+  install_ms: number = INSTALL_MS,
 ): Promise<{ readonly python: string } | { readonly missing: string }> {
   const version = await runProgram('python3', ['-c', 'import sys, venv, ensurepip; print(sys.version)'], PROBE_MS);
   if (!version.ok) return { missing: `no Python 3 with venv here: ${lastLine(version.output)}` };
@@ -78,10 +79,10 @@ export async function pythonWith(
     '--no-compile',
     '-q',
   ];
-  const installed = await runProgram(python, ['-m', 'pip', 'install', ...options, '-r', requirements], INSTALL_MS);
+  const installed = await runProgram(python, ['-m', 'pip', 'install', ...options, '-r', requirements], install_ms);
   if (!installed.ok) {
     await rm(folder, { recursive: true, force: true });
-    return { missing: `pip could not install the clients: ${lastLine(installed.output)}` };
+    return { missing: `pip could not install ${file}: ${lastLine(installed.output)}` };
   }
   await writeFile(join(folder, 'complete.new'), version.output);
   await rename(join(folder, 'complete.new'), join(folder, 'complete'));
