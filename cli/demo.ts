@@ -6,8 +6,8 @@ const SCRIPT = fileURLToPath(new URL('../examples/flights/season.js', import.met
 const FLIGHTS = fileURLToPath(new URL('../demo/flights-season.json', import.meta.url));
 
 /** Lets flights of half a year flow past the node, so that there is a log to look at. Answers whether it could. */
-export async function startDemo({ runtime_url, add }: RunningMachine): Promise<boolean> {
+export async function startDemo({ runtime_url, control_url, add }: RunningMachine): Promise<boolean> {
   if (!existsSync(SCRIPT) || !existsSync(FLIGHTS)) return false;
-  await add('demo', SCRIPT, ['--url', runtime_url, '--file', FLIGHTS]);
+  await add('demo', SCRIPT, ['--url', runtime_url, '--control-url', control_url, '--file', FLIGHTS]);
   return true;
 }

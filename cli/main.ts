@@ -4,6 +4,7 @@ import { SETTINGS } from '../std/config.js';
 import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAskCommands } from './ask-commands.js';
+import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { productVersion } from './product.js';
 import { addSettings, configOf } from './settings.js';
@@ -23,11 +24,13 @@ function build(): Command {
     .enablePositionalOptions();
   addRuntime(program);
   addStore(program);
+  addControlPlane(program);
   addUp(program);
   addSettings(program.command('config').description('print every setting, its value and where it came from'))
     .addHelpText('after', '\nExample:\n  TIDEGATE_WORKERS=4 tidegate config')
     .action((_options, command: Command) => printConfig(command));
   addAskCommands(program);
+  addDrift(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')
@@ -62,6 +65,18 @@ function addStore(program: Command): void {
       const { config } = configOf(command, process.env);
       const { store } = await import('./store.js');
       await store(config);
+    });
+}
+
+function addControlPlane(program: Command): void {
+  addSettings(
+    program.command('control-plane').description('answer what the prediction log tells: references and drift'),
+  )
+    .addHelpText('after', '\nExample:\n  CLICKHOUSE_URL=http://127.0.0.1:8123 tidegate control-plane')
+    .action(async (_options, command: Command) => {
+      const { config } = configOf(command, process.env);
+      const { runControlPlane } = await import('../control-plane/process.js');
+      await runControlPlane(config, productVersion());
     });
 }
 

@@ -31,18 +31,16 @@ export async function up(config: Config, { demo }: UpOptions): Promise<void> {
   while (!(await isReady(machine.runtime_url))) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   console.log(await welcome(machine));
   if (machine.clickhouse_url === '') console.log(NO_ENGINE);
-  else if (demo && (await startDemo(machine))) console.log(flowing(machine.clickhouse_url));
+  else if (demo && (await startDemo(machine))) console.log(FLOWING);
 }
 
 const NO_ENGINE =
   'Predictions are not logged: the package chdb has no binary for this platform. Name a ClickHouse server with CLICKHOUSE_URL.';
 
-/** A question to the log whose answer changes while one looks. */
-function flowing(clickhouse_url: string): string {
-  const query =
-    "SELECT segment['month'] AS month, count() AS flights, round(avg(score), 3) AS late FROM tidegate.inference_log WHERE model = 'flights' GROUP BY month ORDER BY month FORMAT PrettyCompact";
-  return `Flights of 2001 flow past the model, a hundred a second, and into the log:\n  curl -s ${clickhouse_url} -d "${query}"\n`;
-}
+const FLOWING = `Flights of 2001 flow past the model: January at once, as the reference, then a hundred a second. In another terminal, a minute from now:
+  npx tidegate drift flights                            what moved since January
+  npx tidegate drift flights --segment month=2001-03    in one month
+`;
 
 /** The demo models: where set-up places them in a checkout, else those that travel with the package. */
 export function demoModels(data_dir: string): string {

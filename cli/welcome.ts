@@ -21,7 +21,7 @@ interface ReadyModel {
 }
 
 /** What is served, a request to paste, and the addresses to open. */
-export async function welcome({ runtime_url: url, clickhouse_url }: RunningMachine): Promise<string> {
+export async function welcome({ runtime_url: url, control_url, clickhouse_url }: RunningMachine): Promise<string> {
   const index = await ask(url, { path: '/v2/repository/index', body: {}, schema: IndexSchema });
   const ready = new Map<string, ReadyModel>();
   for (const { name, state } of index) if (state === 'READY') ready.set(name, await readyModel(url, name));
@@ -34,6 +34,7 @@ export async function welcome({ runtime_url: url, clickhouse_url }: RunningMachi
     ['Open', `${url}/v2`],
     ['Metrics', `${url}/metrics`],
     ['WebSocket', `${url.replace('http', 'ws')}/v2/ws  (docs/websocket.md)`],
+    ...(control_url === '' ? [] : [['Control', `${control_url}/v1  (docs/control-plane.md)`]]),
     ...(clickhouse_url === '' ? [] : [['Log', `${clickhouse_url}  (ClickHouse; docs/prediction-log.md)`]]),
     ...(ready.has('flights') ? [['Replay', `npm run example:flights -- --url ${url}`]] : []),
     ['Stop', 'Ctrl-C'],

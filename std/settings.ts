@@ -100,6 +100,12 @@ export const ConfigSchema = z.strictObject({
     .string()
     .default('')
     .describe('ClickHouse that keeps the prediction log: http(s)://host:port; without it tidegate up starts a store'),
+  control_port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8090)
+    .describe('port of the control plane; 0: one that the system gives'),
   store_port: z
     .int()
     .min(0)

@@ -12,6 +12,8 @@ const STOP_GRACE_MS = 10_000;
 export interface RunningMachine {
   /** '' where nothing keeps a log. */
   readonly clickhouse_url: string;
+  /** '' where there is no log to ask. */
+  readonly control_url: string;
   readonly runtime_url: string;
   /** Starts one more process beside the others, which is stopped first. */
   add(name: string, program: string, args: readonly string[]): Promise<void>;
@@ -44,9 +46,12 @@ export async function startMachine(config: Config, log: Log, withStore: boolean)
     const clickhouse_url = withStore ? await start('store', TIDEGATE, ['store'], config) : config.clickhouse_url;
     const informed = { ...config, clickhouse_url };
     // The runtime is started last, so that it is stopped first: what it logged in its last moments still finds the store.
-    const runtime_url = await start('runtime', TIDEGATE, ['runtime'], informed);
+    const control =
+      clickhouse_url === '' ? Promise.resolve('') : start('control plane', TIDEGATE, ['control-plane'], informed);
+    const [control_url, runtime_url] = await Promise.all([control, start('runtime', TIDEGATE, ['runtime'], informed)]);
     return {
       clickhouse_url,
+      control_url,
       runtime_url,
       add: async (name, program, args) => void (await start(name, program, args, informed)),
       stop,

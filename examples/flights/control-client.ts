@@ -2,23 +2,12 @@ import { z } from 'zod';
 
 const ReferencesSchema = z.object({ items: z.array(z.unknown()) });
 
-export interface FlightLabel {
-  readonly model: string;
-  readonly request_id: string;
-  readonly label: string;
-}
-
 /** What the season asks of the control plane. A control plane that is not there at the moment is asked again later. */
 export class ControlClient {
   readonly #url: string;
 
   constructor(url: string) {
     this.#url = url.replace(/\/+$/, '');
-  }
-
-  /** Whether the labels were taken. */
-  async label(labels: readonly FlightLabel[]): Promise<boolean> {
-    return (await this.#post('/v1/labels', labels)) !== undefined;
   }
 
   /** undefined: it cannot be known now. */

@@ -17,13 +17,11 @@ const USAGE = `Lets the flights of January to June 2001 flow past a running serv
   --once             stop after June, else begin again
   --file PATH        flights (default: those that set-up made)
 
-With a control plane January becomes the reference that drift is measured against, and it is told which flights were late.`;
+With a control plane January becomes the reference that drift is measured against.`;
 
 const REFERENCE_MONTH = '2001-01';
 const MODEL = 'flights';
 const TICK_MS = 50;
-/** Flights land a little later than they are scored. */
-const LANDING_MS = 2000;
 const MOST_IN_FLIGHT = 64;
 const RETRY_MS = 1000;
 const LOG_LAG_MS = 4000;
@@ -33,25 +31,16 @@ interface SeasonSettings {
   readonly once: boolean;
 }
 
-interface Scored {
-  readonly request_id: string;
-  readonly label: string;
-  readonly landing_ms: number;
-}
-
 /** Scores the season's flights after January, again and again, until `stop` fires or, with `once`, June is over. */
 class SeasonRun {
   readonly #client: TidegateClient;
-  readonly #control: ControlClient | undefined;
   /** Ids of one run differ from those of another. */
   readonly #run = Date.now().toString(36);
   readonly #inFlight = new Set<Promise<void>>();
-  #airborne: Scored[] = [];
   #numbered = 0;
 
-  constructor(client: TidegateClient, control: ControlClient | undefined) {
+  constructor(client: TidegateClient) {
     this.#client = client;
-    this.#control = control;
   }
 
   async play(flights: readonly SeasonFlight[], { rate, once }: SeasonSettings, stop: AbortSignal): Promise<void> {
@@ -64,37 +53,22 @@ class SeasonRun {
         this.#score(flights[sent % flights.length], this.#numbered++);
         sent++;
       }
-      await this.#land(performance.now());
       if (this.#inFlight.size >= MOST_IN_FLIGHT) await Promise.race(this.#inFlight);
       else await sleep(TICK_MS);
     }
     await Promise.all(this.#inFlight);
-    await this.#land(Number.POSITIVE_INFINITY);
   }
 
-  #score({ month, features, isLate }: SeasonFlight, number: number): void {
-    const request_id = `flight-${this.#run}-${number}`;
+  #score({ month, features }: SeasonFlight, number: number): void {
+    const id = `flight-${this.#run}-${number}`;
     const inputs = { features: { data: features, shape: [1, features.length] } };
-    const scored = this.#client.infer(MODEL, inputs, { id: request_id, parameters: { month } }).then(
-      () => {
-        const landing_ms = performance.now() + LANDING_MS;
-        this.#airborne.push({ request_id, label: isLate ? 'late' : 'on_time', landing_ms });
-      },
+    const scored = this.#client.infer(MODEL, inputs, { id, parameters: { month } }).then(
+      () => undefined,
       // The node may be restarting: the season goes on, and the next flights find it again.
       () => undefined,
     );
     const settled = scored.finally(() => this.#inFlight.delete(settled));
     this.#inFlight.add(settled);
-  }
-
-  async #land(now_ms: number): Promise<void> {
-    if (this.#control === undefined) this.#airborne = [];
-    const landed = this.#airborne.filter(({ landing_ms }) => landing_ms <= now_ms);
-    if (landed.length === 0) return;
-    const labels = landed.map(({ request_id, label }) => ({ model: MODEL, request_id, label }));
-    // Kept until the control plane has taken them: it may be restarting too.
-    if ((await this.#control?.label(labels)) !== true) return;
-    this.#airborne = this.#airborne.filter(({ landing_ms }) => landing_ms > now_ms);
   }
 }
 
@@ -138,7 +112,7 @@ async function main(interrupted: AbortSignal): Promise<void> {
   const season = await readSeason(values.file);
   const control = values['control-url'] === undefined ? undefined : new ControlClient(values['control-url']);
   announceReady(values.url);
-  const run = new SeasonRun(new TidegateClient(values.url), control);
+  const run = new SeasonRun(new TidegateClient(values.url));
   if (control !== undefined) await makeReference(run, control, season, stop);
   const { flights } = season;
   const played = control === undefined ? flights : flights.filter(({ month }) => month !== REFERENCE_MONTH);

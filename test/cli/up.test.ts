@@ -9,7 +9,18 @@ import { tidegate } from './command.js';
 
 test('up prints what is served, a curl line that works when pasted, and addresses; a signal ends it with 0', async (t) => {
   const models = await modelFolder(t, ['scale', 'text']);
-  const args = [join(BUILT, 'cli', 'main.js'), 'up', '--models', models, '--port', '0', '--store-port', '0'];
+  const args = [
+    join(BUILT, 'cli', 'main.js'),
+    'up',
+    '--models',
+    models,
+    '--port',
+    '0',
+    '--store-port',
+    '0',
+    '--control-port',
+    '0',
+  ];
   const child = spawn(process.execPath, args, { cwd: models, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
   t.after(() => void child.kill('SIGKILL'));

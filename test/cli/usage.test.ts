@@ -6,7 +6,18 @@ import { SETTINGS } from '../../std/config.js';
 import { temporaryFolder } from '../harness/checkout.js';
 import { tidegate } from './command.js';
 
-const COMMANDS = [['runtime'], ['store'], ['up'], ['config'], ['models', 'list'], ['status'], ['predict'], ['version']];
+const COMMANDS = [
+  ['runtime'],
+  ['store'],
+  ['control-plane'],
+  ['drift'],
+  ['up'],
+  ['config'],
+  ['models', 'list'],
+  ['status'],
+  ['predict'],
+  ['version'],
+];
 
 for (const command of COMMANDS) {
   test(`tidegate ${command.join(' ')} --help has a description and an example`, async () => {

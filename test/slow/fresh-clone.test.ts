@@ -25,7 +25,7 @@ async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Prog
     t,
     ['npm', 'start'],
     folder,
-    userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0' }),
+    userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0', TIDEGATE_CONTROL_PORT: '0' }),
   );
   const [, curl] = await npm.says(/^ *(curl .*)$/m);
   const [, url] = await npm.says(/^Open: +(http\S+)/m);
@@ -102,7 +102,12 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
     const command = join(folder, 'node_modules', '.bin', 'tidegate');
     const runtime = await startRuntimeProcess(t, SERVING_MODELS, [], [command]);
     assert.equal((await fetch(`${runtime.url}/v2/models/scale/ready`)).status, 200);
-    const up = new Program(t, [command, 'up', '--port', '0', '--store-port', '0'], folder, userEnvironment());
+    const up = new Program(
+      t,
+      [command, 'up', '--port', '0', '--store-port', '0', '--control-port', '0'],
+      folder,
+      userEnvironment(),
+    );
     const [, url] = await up.says(/^Open: +(http\S+)\/v2$/m);
     await cp(join(CHECKOUT, 'test', 'pack', 'consumer.mjs'), join(folder, 'consumer.mjs'));
     assert.match(await succeed(t, [process.execPath, 'consumer.mjs', url], folder), /^\S+ \S+$/m);

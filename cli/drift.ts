@@ -1,0 +1,98 @@
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
+import { ask } from './node-client.js';
+import { sparkbars } from './sparkbars.js';
+import { table } from './table.js';
+
+const MeasurementSchema = z.object({
+  value: z.number().optional(),
+  p: z.number().optional(),
+  absence: z.string().optional(),
+});
+const FeatureSchema = z.object({
+  feature: z.string(),
+  verdict: z.enum(['ok', 'drift', 'noData']),
+  reason: z.string().optional(),
+  measure: z.string(),
+  threshold: z.object({ by: z.enum(['value', 'p']), limit: z.number() }),
+  samples: z.object({ reference: z.number(), current: z.number() }),
+  shares: z.object({ reference: z.array(z.number()), current: z.array(z.number()) }),
+  measures: z.record(z.string(), MeasurementSchema),
+});
+const ReportSchema = z.object({
+  model: z.string(),
+  reference_id: z.number(),
+  from: z.string(),
+  to: z.string(),
+  verdict: z.object({ verdict: z.string(), drifted: z.number(), judged: z.number() }),
+  features: z.array(FeatureSchema),
+});
+
+type Report = z.infer<typeof ReportSchema>;
+
+interface DriftOptions {
+  readonly controlUrl: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly reference?: string;
+  readonly segment?: string;
+  readonly json?: true;
+}
+
+const WIDTH = 16;
+
+/** `tidegate drift MODEL`: what moved since the reference, most drifted first. */
+export function addDrift(program: Command): void {
+  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
+  program
+    .command('drift')
+    .argument('<model>', 'name of the model')
+    .description('compare what a model was asked lately with its reference')
+    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`))
+    .option(
+      '--from <time>',
+      'begin of the window: a time, or a span before now like 24h; default: the last day, since the reference',
+    )
+    .option('--to <time>', 'end of the window; default: now')
+    .option('--reference <id>', 'reference to compare with; default: the newest')
+    .option('--segment <name=value>', 'rows of this segment only')
+    .option('--json', 'the whole report as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tidegate drift flights\n  tidegate drift flights --from 1h --segment month=2001-06',
+    )
+    .action(drift);
+}
+
+async function drift(model: string, { controlUrl, json, ...window }: DriftOptions): Promise<void> {
+  const query = new URLSearchParams(Object.entries(window).filter(([, value]) => value !== undefined));
+  const path = `/v1/models/${encodeURIComponent(model)}/drift?${query}`;
+  if (json === true) {
+    console.log(JSON.stringify(await ask(controlUrl, { path, schema: z.unknown() }), null, 2));
+    return;
+  }
+  console.log(driftText(await ask(controlUrl, { path, schema: ReportSchema })));
+}
+
+/** A report for people: one line a feature, with the shape of both sides. */
+export function driftText({ model, reference_id, from, to, verdict, features }: Report): string {
+  const rows = features.map((each) => [
+    each.feature,
+    each.verdict === 'noData' ? `no data${each.reason === 'fewSamples' ? ' (few rows)' : ''}` : each.verdict,
+    each.measure,
+    figure(each.measures[each.measure], each.threshold.by),
+    figure(each.measures['psi'], 'value'),
+    sparkbars(each.shares.reference, WIDTH),
+    sparkbars(each.shares.current, WIDTH),
+    String(each.samples.current),
+  ]);
+  const head = ['FEATURE', 'VERDICT', 'MEASURE', 'VALUE', 'PSI', 'REFERENCE', 'NOW', 'ROWS'];
+  const title = `${model}: ${verdict.drifted} of ${verdict.judged} columns drifted (${from} to ${to}, reference ${reference_id})`;
+  return [title, '', table(head, rows)].join('\n');
+}
+
+function figure(measurement: z.infer<typeof MeasurementSchema> | undefined, by: 'value' | 'p'): string {
+  if (measurement?.value === undefined) return measurement?.absence ?? '';
+  const { value, p } = measurement;
+  return by === 'p' && p !== undefined ? `p ${p.toPrecision(2)}` : value.toFixed(3);
+}

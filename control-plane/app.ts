@@ -1,0 +1,47 @@
+import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { ClickHouseClient } from '../clickhouse/connection.js';
+import { TidegateError } from '../contract/error.js';
+import type { Log } from '../std/log.js';
+import { driftRoutes } from './drift/routes.js';
+import { problemOf } from './problem.js';
+
+/** What the routes work with. */
+export interface Services {
+  readonly client: ClickHouseClient;
+  readonly database: string;
+  readonly log: Log;
+  readonly now_ms: () => number;
+}
+
+/** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
+export function createApp(services: Services): Hono {
+  const app = new Hono();
+  app.onError((thrown, context) => {
+    const problem = problemOf(storeProblem(thrown));
+    if (problem.status >= 500) services.log.error({ error: thrown, path: context.req.path }, 'a request failed');
+    return context.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, {
+      'content-type': 'application/problem+json',
+    });
+  });
+  app.notFound((context) => {
+    const problem = problemOf(new TidegateError('NOT_FOUND', `there is no ${context.req.method} ${context.req.path}`));
+    return context.body(JSON.stringify(problem), 404, { 'content-type': 'application/problem+json' });
+  });
+  app.get('/v1/health/live', (context) => context.json({ live: true }));
+  app.get('/v1/health/ready', async (context) => {
+    const { success } = await services.client.ping();
+    return context.json({ ready: success }, success ? 200 : 503);
+  });
+  app.route('/v1/models', driftRoutes(services));
+  return app;
+}
+
+/** A ClickHouse that does not answer is no mistake of ours, and asking later may help. */
+function storeProblem(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || !('code' in thrown)) return thrown;
+  const away = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT'].includes(String(thrown.code));
+  return away
+    ? new TidegateError('STORE_UNAVAILABLE', `ClickHouse does not answer: ${thrown.message}`, { cause: thrown })
+    : thrown;
+}

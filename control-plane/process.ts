@@ -1,0 +1,85 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { CLICKHOUSE_DEFAULTS, type ClickHouseClient, connect } from '../clickhouse/connection.js';
+import { migrate } from '../clickhouse/migrate.js';
+import { TidegateError } from '../contract/error.js';
+import { createLog, type Log } from '../std/log.js';
+import { listenError } from '../std/port-holder.js';
+import type { Config } from '../std/settings.js';
+import { announceReady, whenOrphaned } from '../std/supervised.js';
+import { createApp } from './app.js';
+
+const RETRY_MS = 1000;
+
+/** Runs the control plane in this process until a signal ends it. */
+export async function runControlPlane(config: Config, program: string): Promise<void> {
+  const log = createLog({
+    level: config.log_level,
+    format: config.log_format,
+    service: 'control-plane',
+    node: config.node_name,
+  });
+  if (config.clickhouse_url === '') {
+    throw new TidegateError(
+      'INVALID_CONFIG',
+      'the control plane reads the prediction log: name its ClickHouse with CLICKHOUSE_URL, or run tidegate up, which starts one',
+    );
+  }
+  const client = connect({
+    ...CLICKHOUSE_DEFAULTS,
+    url: config.clickhouse_url,
+    user: config.clickhouse_user,
+    password: config.clickhouse_password,
+    ca_file: config.clickhouse_ca_file,
+    application: 'tidegate control-plane',
+  });
+  const stopped = new AbortController();
+  const { clickhouse_database: database, clickhouse_cluster: cluster } = config;
+  const app = createApp({ client, database, log, now_ms: Date.now });
+  const server = createServer(getRequestListener(app.fetch));
+  await listen(server, config);
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  void keepMigrating(client, { database, cluster, program }, log, stopped.signal);
+  log.info({ url }, `listening on ${url}`);
+  const stop = () => {
+    stopped.abort();
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+    setTimeout(() => process.exit(0), config.limits.drain_timeout_ms).unref();
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  whenOrphaned(stop);
+  announceReady(url);
+}
+
+function listen(server: ReturnType<typeof createServer>, { host, control_port }: Config): Promise<void> {
+  const address = { host, port: control_port, port_setting: '--control-port or TIDEGATE_CONTROL_PORT' };
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => listenError(address, cause).then(reject, reject));
+    server.listen(control_port, host, resolve);
+  });
+}
+
+/** A ClickHouse that is not there yet is waited for; what is wrong with its schema is said once, and asked again. */
+async function keepMigrating(
+  client: ClickHouseClient,
+  target: { readonly database: string; readonly cluster: string; readonly program: string },
+  log: Log,
+  stopped: AbortSignal,
+): Promise<void> {
+  let said = '';
+  while (!stopped.aborted) {
+    try {
+      await migrate(client, target);
+      return;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== said) log.warn({ error }, 'the tables of the prediction log could not be made: trying again');
+      said = why;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
