@@ -4,6 +4,7 @@ import type { ClickHouseClient } from '../clickhouse/connection.js';
 import { TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
 import { driftRoutes } from './drift/routes.js';
+import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
 
 /** What the routes work with. */
@@ -34,6 +35,7 @@ export function createApp(services: Services): Hono {
     return context.json({ ready: success }, success ? 200 : 503);
   });
   app.route('/v1/models', driftRoutes(services));
+  app.route('/v1/models', predictionRoutes(services));
   return app;
 }
 

@@ -37,3 +37,10 @@ export function moment(now_ms: () => number) {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A window as [from, to). Throws INVALID_PARAMETER where nothing can lie in it. */
+export function nonEmpty(from_ms: number, to_ms: number): { readonly from_ms: number; readonly to_ms: number } {
+  if (from_ms < to_ms) return { from_ms, to_ms };
+  const [from, to] = [new Date(from_ms).toISOString(), new Date(to_ms).toISOString()];
+  throw new TidegateError('INVALID_PARAMETER', `the window from ${from} to ${to} is empty: 'from' must be before 'to'`);
+}

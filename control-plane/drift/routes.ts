@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
 import type { Services } from '../app.js';
-import type { RowFilter } from '../log/rows.js';
-import { moment, parsed } from '../query.js';
+import { moment, nonEmpty, parsed } from '../query.js';
 import { References } from '../reference/references.js';
 import { driftReport } from './drift-report.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
@@ -40,7 +39,7 @@ export function driftRoutes({ client, database, now_ms }: Services): Hono {
   });
   app.post('/:model/references', async (context) => {
     const body = parsed(FreezeSchema, bodyObject(await context.req.text()));
-    const filter = window(context.req.param('model'), body.window.from, body.window.to);
+    const filter = { model: context.req.param('model'), ...nonEmpty(body.window.from, body.window.to) };
     return context.json(await references.freeze({ ...filter, version: body.version }), 201);
   });
   app.get('/:model/references/:id', async (context) => {
@@ -64,16 +63,10 @@ export function driftRoutes({ client, database, now_ms }: Services): Hono {
     const end = to ?? now_ms();
     // Rows of the reference itself would hide what came behind it.
     const begin = from ?? Math.max(end - DAY_MS, newest === undefined ? 0 : Date.parse(newest.to));
-    const request = { ...window(model, begin, end), ...cuts, least_samples: min_samples };
+    const request = { model, ...nonEmpty(begin, end), ...cuts, least_samples: min_samples };
     return context.json(await driftReport(client, database, spec, request));
   });
   return app;
-}
-
-function window(model: string, from_ms: number, to_ms: number): RowFilter {
-  if (from_ms < to_ms) return { model, from_ms, to_ms };
-  const [from, to] = [new Date(from_ms).toISOString(), new Date(to_ms).toISOString()];
-  throw new TidegateError('INVALID_PARAMETER', `the window from ${from} to ${to} is empty: 'from' must be before 'to'`);
 }
 
 function bodyObject(text: string): Record<string, unknown> {

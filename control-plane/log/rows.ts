@@ -14,12 +14,16 @@ export interface RowFilter {
 
 /** Conditions on `inference_log`: answered requests only, since a refused one says nothing of its model. */
 export function rowConditions(filter: RowFilter): string {
+  return `${anyRowConditions(filter)} AND outcome = 'ok'`;
+}
+
+/** The same for every request that was logged, refused and failed ones included. */
+export function anyRowConditions(filter: RowFilter): string {
   const { from_ms, to_ms, segment } = filter;
   const [name, ...value] = (segment ?? '').split('=');
   return [
     ...cuts(filter),
     `ts >= ${time(from_ms)} AND ts < ${time(to_ms)}`,
-    "outcome = 'ok'",
     ...(segment === undefined ? [] : [`segment[${quoted(name)}] = ${quoted(value.join('='))}`]),
   ].join(' AND ');
 }

@@ -133,40 +133,44 @@ class Rig {
 
 const iso = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
 
+const SpecSchema = z.object({
+  features: z.array(
+    z.object({
+      feature: z.string(),
+      edges: z.array(z.number()).default([]),
+      categories: z.array(z.string()).default([]),
+    }),
+  ),
+});
+const MadeSchema = z.object({ reference_id: z.number() });
+const FIRST_HOUR = { from: new Date(START_MS).toISOString(), to: new Date(START_MS + HOUR_MS).toISOString() };
+
+/** Freezes the first hour; the bins are those that a shipper would write. */
+async function freeze(rig: Rig): Promise<{ readonly id: number; readonly bins: (row: Row) => number[] }> {
+  const made = await rig.post('/v1/models/m/references', { window: FIRST_HOUR });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const { reference_id: id } = MadeSchema.parse(made.body);
+  const { features } = SpecSchema.parse((await rig.get(`/v1/models/m/references/${id}`)).body);
+  const of = (name: string) => features.find(({ feature }) => feature === name) ?? { edges: [], categories: [] };
+  const bins = (row: Row): number[] => [
+    ...['steady', 'moving', 'constant', 'never', 'wild'].map((name, i) => numericBin(of(name).edges, row.num[i])),
+    of('carrier').categories.includes(row.carrier) ? 2 + of('carrier').categories.indexOf(row.carrier) : 1,
+    numericBin(of('@score').edges, row.score),
+    2 + of('@class').categories.indexOf(row.score > 0.5 ? 'yes' : 'no'),
+  ];
+  return { id, bins };
+}
+
 test('drift is found where it is, in whatever mixture of states and rows a window lies', async (t) => {
   const rig = await Rig.open(t);
-  const before = rowsOf(1, START_MS, 3000, 1, 0);
-  await rig.log(before);
-  const window = { from: new Date(START_MS).toISOString(), to: new Date(START_MS + HOUR_MS).toISOString() };
-  const made = await rig.post('/v1/models/m/references', { window });
-  assert.equal(made.status, 201, JSON.stringify(made.body));
-  const { reference_id: id } = z.object({ reference_id: z.number() }).parse(made.body);
-  const { body: spec } = await rig.get(`/v1/models/m/references/${id}`);
-  const { features } = z
-    .object({
-      features: z.array(
-        z.object({
-          feature: z.string(),
-          edges: z.array(z.number()).optional(),
-          categories: z.array(z.string()).optional(),
-        }),
-      ),
-    })
-    .parse(spec);
-  const edgesOf = (name: string) => features.find(({ feature }) => feature === name)?.edges ?? [];
-  const categories = (name: string) => features.find(({ feature }) => feature === name)?.categories ?? [];
-  const bins = (row: Row): number[] => [
-    ...['steady', 'moving', 'constant', 'never', 'wild'].map((name, i) => numericBin(edgesOf(name), row.num[i])),
-    categories('carrier').includes(row.carrier) ? 2 + categories('carrier').indexOf(row.carrier) : 1,
-    numericBin(edgesOf('@score'), row.score),
-    2 + categories('@class').indexOf(row.score > 0.5 ? 'yes' : 'no'),
-  ];
+  await rig.log(rowsOf(1, START_MS, 3000, 1, 0));
+  const reference = await freeze(rig);
   const after = rowsOf(2, START_MS + HOUR_MS, 3000, 1.5, 1);
   // The first hour with bins, as a runtime sends them that knows the reference; what follows from one that does not.
   const [known, unknown] = [0, 1].map((part) =>
     after.filter(({ ts_ms }) => (ts_ms < START_MS + 2 * HOUR_MS ? 0 : 1) === part),
   );
-  await rig.log(known, { id, bins });
+  await rig.log(known, reference);
   await rig.log(unknown);
 
   const report = await rig.drift(`from=${iso(START_MS + HOUR_MS)}&to=${iso(START_MS + 2.5 * HOUR_MS)}`);
@@ -186,8 +190,7 @@ test('drift is found where it is, in whatever mixture of states and rows a windo
   assert.deepEqual(moving?.samples, { reference: 3000, current: 3000 });
 
   // From rows alone, from a part of an hour, and with another reference of the same window: the same counts, the same figures.
-  const again = await rig.post('/v1/models/m/references', { window });
-  const { reference_id: second } = z.object({ reference_id: z.number() }).parse(again.body);
+  const { id: second } = await freeze(rig);
   const counted = await rig.drift(
     `from=${iso(START_MS + HOUR_MS)}&to=${iso(START_MS + 2.5 * HOUR_MS)}&reference=${second}`,
   );
