@@ -151,7 +151,11 @@ async function freeze(rig: Rig): Promise<{ readonly id: number; readonly bins: (
   assert.equal(made.status, 201, JSON.stringify(made.body));
   const { reference_id: id } = MadeSchema.parse(made.body);
   const { features } = SpecSchema.parse((await rig.get(`/v1/models/m/references/${id}`)).body);
-  const of = (name: string) => features.find(({ feature }) => feature === name) ?? { edges: [], categories: [] };
+  const of = (name: string) => {
+    const found = features.find(({ feature }) => feature === name);
+    assert.ok(found !== undefined, name);
+    return found;
+  };
   const bins = (row: Row): number[] => [
     ...['steady', 'moving', 'constant', 'never', 'wild'].map((name, i) => numericBin(of(name).edges, row.num[i])),
     of('carrier').categories.includes(row.carrier) ? 2 + of('carrier').categories.indexOf(row.carrier) : 1,
