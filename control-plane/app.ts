@@ -6,6 +6,7 @@ import type { Log } from '../std/log.js';
 import { driftRoutes } from './drift/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
+import { referenceRoutes } from './reference/routes.js';
 
 /** What the routes work with. */
 export interface Services {
@@ -34,6 +35,7 @@ export function createApp(services: Services): Hono {
     const { success } = await services.client.ping();
     return context.json({ ready: success }, success ? 200 : 503);
   });
+  app.route('/v1/models', referenceRoutes(services));
   app.route('/v1/models', driftRoutes(services));
   app.route('/v1/models', predictionRoutes(services));
   return app;

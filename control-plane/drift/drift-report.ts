@@ -1,10 +1,8 @@
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { BinSpec, FeatureBins } from '../../contract/bin-spec.js';
-import { TidegateError } from '../../contract/error.js';
-import { layoutsOf } from '../log/layouts.js';
 import type { RowFilter } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
-import { type FeatureColumn, featureColumns } from '../reference/feature-column.js';
+import { specColumns } from '../reference/spec-columns.js';
 import { type Measurements, measureBinned } from './statistics/binned.js';
 import { type Correction, correctedPValues } from './statistics/correction.js';
 import { evidentlyChoice } from './statistics/evidently.js';
@@ -56,7 +54,7 @@ export async function driftReport(
   spec: BinSpec,
   request: DriftRequest,
 ): Promise<DriftReport> {
-  const columns = await columnsOf(client, database, spec, request);
+  const columns = await specColumns(client, database, spec, request);
   const { counts, ...source } = await windowCounts(client, database, spec, columns, request);
   const measured = spec.features.map((bins, i) => measuredFeature(bins, countsInOrder(bins, counts[i])));
   const corrected = correctedP(measured, request.correction);
@@ -126,25 +124,4 @@ function severity({ measure, measures, threshold }: FeatureDrift): number {
   if (measurement === undefined || !isMeasured(measurement)) return -1;
   if (threshold.by === 'value') return Math.abs(measurement.value) / threshold.limit;
   return threshold.limit / Math.max(measurement.p ?? 1, 1e-12);
-}
-
-/** Where the reference's features stand in the rows of the model's newest version. */
-async function columnsOf(
-  client: ClickHouseClient,
-  database: string,
-  spec: BinSpec,
-  { model, version }: DriftRequest,
-): Promise<FeatureColumn[]> {
-  const layouts = await layoutsOf(client, database, model);
-  const layout = version === undefined ? layouts[0] : layouts.find((each) => each.version === version);
-  if (layout === undefined)
-    throw new TidegateError('MODEL_NOT_FOUND', `version ${version} of '${model}' was never logged`);
-  const present = featureColumns(layout);
-  return spec.features.map(({ feature, kind }) => {
-    const found = present.find((column) => column.feature === feature);
-    if (found?.kind === kind) return found;
-    const now = found === undefined ? 'does not have it' : `has it as ${found.kind}`;
-    const message = `the reference has the feature '${feature}' as ${kind}, version ${layout.version} of ${model} ${now}: make a reference of this version`;
-    throw new TidegateError('INVALID_REQUEST', message);
-  });
 }

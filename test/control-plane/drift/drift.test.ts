@@ -208,6 +208,39 @@ test('drift is found where it is, in whatever mixture of states and rows a windo
   );
 });
 
+const AttributionSchema = z.object({
+  attribution: z.object({
+    total: z.number(),
+    contributions: z.array(z.object({ name: z.string(), part: z.number(), rows: z.number() })),
+  }),
+});
+
+test('drift that is in one segment alone is attributed to it, and the parts add up', async (t) => {
+  const rig = await Rig.open(t);
+  await rig.log(rowsOf(5, START_MS, 2000, 1, 0));
+  await freeze(rig);
+  const [calm, moved] = [rowsOf(6, START_MS + HOUR_MS, 2000, 1, 0), rowsOf(7, START_MS + HOUR_MS, 2000, 1, 1.5)];
+  // `log` puts every other row into the segment `odd`.
+  await rig.log(calm.map((row, i) => (i % 2 === 0 ? row : moved[i])));
+  const window = `from=${iso(START_MS + HOUR_MS)}&to=${iso(START_MS + 2 * HOUR_MS)}`;
+  const { body } = await rig.get(`/v1/models/m/drift/attribution?feature=moving&by=segment:half&${window}`);
+  const { attribution } = AttributionSchema.parse(body);
+  assert.deepEqual(
+    attribution.contributions.map(({ name, rows }) => [name, rows]),
+    [
+      ['odd', 1000],
+      ['even', 1000],
+    ],
+  );
+  const [odd, even] = attribution.contributions;
+  assert.ok(odd.part > 20 * Math.abs(even.part), JSON.stringify(attribution));
+  assert.ok(Math.abs(odd.part + even.part - attribution.total) < 1e-12);
+  const unknown = await rig.get(`/v1/models/m/drift/attribution?feature=movin&by=node&${window}`);
+  assert.match(JSON.stringify(unknown), /404.*no feature 'movin': did you mean 'moving'/);
+  const wrong = await rig.get(`/v1/models/m/drift/attribution?feature=moving&by=month&${window}`);
+  assert.match(JSON.stringify(wrong), /400.*give node, version, variant, or segment:name/);
+});
+
 test('the reference compared with itself has not drifted, and its PSI is that of equal counts', async (t) => {
   const rig = await Rig.open(t);
   await rig.log(rowsOf(3, START_MS, 500, 1, 0));

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { ClickHouseClient } from '../../clickhouse/connection.js';
+import { quoted } from '../../clickhouse/table.js';
+import type { BinSpec } from '../../contract/bin-spec.js';
+import { TidegateError } from '../../contract/error.js';
+import { nearestName } from '../../std/nearest-name.js';
+import { type RowFilter, rowConditions } from '../log/rows.js';
+import { countsInOrder } from '../reference/edges.js';
+import { specColumns } from '../reference/spec-columns.js';
+import { type Attribution, attributeToGroups, type Group } from './statistics/attribution.js';
+import { featureCounts } from './statistics/feature-counts.js';
+import { windowCounts } from './window-counts.js';
+
+export interface AttributionReport {
+  readonly feature: string;
+  readonly by: string;
+  readonly from: string;
+  readonly to: string;
+  /** undefined: nothing to compare. */
+  readonly attribution: Attribution | undefined;
+  readonly absence?: 'noData' | 'noReference';
+}
+
+/** `node`, `version`, `variant`, or `segment:<name>`. */
+export type Cut = 'node' | 'version' | 'variant' | `segment:${string}`;
+
+/** More groups than this are no explanation; the largest ones are looked at. */
+const MOST_GROUPS = 50;
+const ValuesSchema = z.array(z.object({ value: z.string() }));
+
+/** Which nodes, versions, variants or segments explain the drift of one feature: Shapley parts of its divergence, over coarse bins. */
+export async function attributionReport(
+  client: ClickHouseClient,
+  database: string,
+  spec: BinSpec,
+  filter: RowFilter,
+  { feature, by }: { readonly feature: string; readonly by: Cut },
+): Promise<AttributionReport> {
+  const position = spec.features.findIndex((bins) => bins.feature === feature);
+  if (position < 0) {
+    const names = spec.features.map((bins) => bins.feature);
+    const nearest = nearestName(feature, names);
+    const hint = nearest === undefined ? `it has ${names.join(', ')}` : `did you mean '${nearest}'?`;
+    throw new TidegateError('NOT_FOUND', `the reference has no feature '${feature}': ${hint}`);
+  }
+  const columns = await specColumns(client, database, spec, filter);
+  const bins = spec.features[position];
+  const groups: Group[] = [];
+  for (const value of await valuesOf(client, database, filter, by)) {
+    const { counts } = await windowCounts(client, database, spec, columns, { ...filter, ...narrowed(by, value) });
+    groups.push({ name: value, current: featureCounts(bins, countsInOrder(bins, counts[position])).coarse });
+  }
+  const result = attributeToGroups(featureCounts(bins, bins.reference).coarse, groups);
+  const window = { from: new Date(filter.from_ms).toISOString(), to: new Date(filter.to_ms).toISOString() };
+  if ('absence' in result) return { feature, by, ...window, attribution: undefined, absence: result.absence };
+  return { feature, by, ...window, attribution: result };
+}
+
+async function valuesOf(client: ClickHouseClient, database: string, filter: RowFilter, by: Cut): Promise<string[]> {
+  const column = by.startsWith('segment:') ? `segment[${quoted(by.slice('segment:'.length))}]` : `toString(${by})`;
+  const answer = await client.query({
+    query: `SELECT ${column} AS value FROM ${database}.inference_log WHERE ${rowConditions(filter)} GROUP BY value ORDER BY count() DESC, value LIMIT ${MOST_GROUPS}`,
+    format: 'JSONEachRow',
+  });
+  return ValuesSchema.parse(await answer.json()).map(({ value }) => value);
+}
+
+function narrowed(by: Cut, value: string): Partial<RowFilter> {
+  if (by === 'version') return { version: Number(value) };
+  if (by === 'node' || by === 'variant') return { [by]: value };
+  return { segment: `${by.slice('segment:'.length)}=${value}` };
+}

@@ -1,0 +1,42 @@
+import { Hono } from 'hono';
+import { z } from 'zod';
+import { TidegateError } from '../../contract/error.js';
+import type { Services } from '../app.js';
+import { moment, nonEmpty, parsed } from '../query.js';
+import { References } from './references.js';
+
+/** References of a model: docs/control-plane.md. */
+export function referenceRoutes({ client, database, now_ms }: Services): Hono {
+  const references = new References(client, database);
+  const FreezeSchema = z.strictObject({
+    window: z.strictObject({ from: moment(now_ms), to: moment(now_ms) }),
+    version: z.int().positive().optional(),
+  });
+  const app = new Hono();
+  app.get('/:model/references', async (context) => {
+    parsed(z.strictObject({}), context.req.query());
+    return context.json({ items: await references.list(context.req.param('model')) });
+  });
+  app.post('/:model/references', async (context) => {
+    const { window, version } = parsed(FreezeSchema, bodyObject(await context.req.text()));
+    const span = nonEmpty(window.from, window.to);
+    return context.json(await references.freeze({ model: context.req.param('model'), ...span, version }), 201);
+  });
+  app.get('/:model/references/:id', async (context) => {
+    const { model, id: text } = context.req.param();
+    const id = Number(text);
+    if (!Number.isSafeInteger(id)) {
+      throw new TidegateError('INVALID_PARAMETER', `'${text}' is no id of a reference: GET …/references lists them`);
+    }
+    return context.json(await references.read(model, id));
+  });
+  return app;
+}
+
+function bodyObject(text: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch (cause) {
+    throw new TidegateError('INVALID_JSON', 'the body must be a JSON object', { cause });
+  }
+}
