@@ -24,7 +24,7 @@ for (const command of COMMANDS) {
     const { code, stdout, stderr } = await tidegate([...command, '--help']);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^Usage: tidegate/);
-    assert.match(stdout, /Examples?:\n {2}(TIDEGATE_\w+=\S+ )?tidegate /);
+    assert.match(stdout, /Examples?:\n {2}((TIDEGATE|CLICKHOUSE)_\w+=\S+ )?tidegate /);
   });
 }
 
