@@ -2,6 +2,11 @@ import { z } from 'zod';
 import { CommandError, EXIT } from './exit.js';
 
 const ErrorSchema = z.object({ error: z.string(), code: z.string().optional() });
+/** The control plane's errors: RFC 9457. */
+const ProblemSchema = z
+  .object({ detail: z.string(), code: z.string() })
+  .transform(({ detail, code }) => ({ error: detail, code }));
+const RefusalSchema = z.union([ErrorSchema, ProblemSchema]);
 
 /** A question to a running node; its answer is what `schema` says. */
 export interface Question<T> {
@@ -48,7 +53,7 @@ function parseJson(text: string): unknown {
 }
 
 function refusal(url: string, status: number, json: unknown): CommandError {
-  const told = ErrorSchema.safeParse(json);
+  const told = RefusalSchema.safeParse(json);
   if (!told.success) return stranger(url, `it answers with status ${status}`);
   const message = `${told.data.error} (${told.data.code ?? status})`;
   return new CommandError(status < 500 ? EXIT.REFUSED : EXIT.FAILED, message);

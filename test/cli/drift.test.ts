@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { driftText } from '../../cli/drift.js';
+import { sparkbars } from '../../cli/sparkbars.js';
+import { migrate } from '../../clickhouse/migrate.js';
+import { until } from '../harness/ask.js';
+import { BUILT } from '../harness/checkout.js';
+import { startStoreProcess } from '../harness/store-process.js';
+import { tidegate } from './command.js';
+
+const HOUR_MS = 3_600_000;
+const LISTENING = /listening on (http:\/\/127\.0\.0\.1:\d+)/;
+
+async function controlPlane(t: TestContext, clickhouse: string): Promise<{ url: string; child: ChildProcess }> {
+  const args = [join(BUILT, 'cli', 'main.js'), 'control-plane', '--control-port', '0', '--log-format', 'json'];
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, CLICKHOUSE_URL: clickhouse },
+  });
+  t.after(() => void child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString('utf8');
+  });
+  await until('the control plane listens', () => LISTENING.test(output));
+  return { url: LISTENING.exec(output)?.[1] ?? '', child };
+}
+
+test('tidegate drift asks a real control plane, and says what moved; a signal ends the control plane with 0', async (t) => {
+  const { client, url: clickhouse } = await startStoreProcess(t);
+  await migrate(client, { database: 'tidegate', cluster: '', program: 'test' });
+  const now_ms = Date.now();
+  const layout = {
+    features: [{ name: 'x', kind: 'numeric', privacy: 'plain' }],
+    classes: [],
+    score: 'none',
+    inputs: 'kept',
+  };
+  await client.insert({
+    table: 'tidegate.feature_layouts',
+    values: [{ model: 'm', version: 1, digest: 'd', layout: JSON.stringify(layout) }],
+    format: 'JSONEachRow',
+  });
+  const rows = (from_ms: number, shift: number) =>
+    Array.from({ length: 400 }, (_, i) => ({
+      ts: ((from_ms + i) / 1000).toFixed(6),
+      node: 'n',
+      model: 'm',
+      version: 1,
+      outcome: 'ok',
+      num: [(i % 100) + shift],
+      score: 'nan',
+      share: 1,
+    }));
+  const values = [...rows(now_ms - 2 * HOUR_MS, 0), ...rows(now_ms - HOUR_MS / 2, 60)];
+  await client.insert({ table: 'tidegate.inference_log', values, format: 'JSONEachRow' });
+  const { url, child } = await controlPlane(t, clickhouse);
+
+  const early = await tidegate(['drift', 'm', '--control-url', url]);
+  assert.equal(early.code, 3);
+  assert.match(early.stderr, /model 'm' has no reference yet.*\(NOT_FOUND\)/);
+  const window = { from: new Date(now_ms - 2 * HOUR_MS).toISOString(), to: new Date(now_ms - HOUR_MS).toISOString() };
+  const made = await fetch(`${url}/v1/models/m/references`, { method: 'POST', body: JSON.stringify({ window }) });
+  assert.equal(made.status, 201, await made.text());
+  const { code, stdout, stderr } = await tidegate(['drift', 'm', '--control-url', url]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^m: 1 of 1 columns drifted/);
+  assert.match(stdout, /^x +drift +kolmogorovSmirnov +p \S+ .* 400$/m);
+  const json = await tidegate(['drift', 'm', '--control-url', url, '--json']);
+  assert.equal(JSON.parse(json.stdout).features[0].verdict, 'drift');
+  const wrong = await tidegate(['drift', 'm', '--control-url', url, '--from', 'noon']);
+  assert.equal(wrong.code, 3);
+  assert.match(wrong.stderr, /'from' is .*noon.*give a time like/);
+
+  const ended = new Promise((resolve) => child.once('exit', (status) => resolve(status)));
+  child.kill('SIGTERM');
+  assert.equal(await ended, 0);
+  assert.equal((await tidegate(['drift', 'm', '--control-url', url])).code, 4);
+});
+
+test('a control plane without a ClickHouse says what to do', async () => {
+  const { code, stderr } = await tidegate(['control-plane', '--control-port', '0'], { env: { CLICKHOUSE_URL: '' } });
+  assert.equal(code, 2);
+  assert.match(stderr, /name its ClickHouse with CLICKHOUSE_URL, or run tidegate up/);
+});
+
+test('features without data say why, and bars show the shape, the highest one full', () => {
+  const absent = {
+    feature: 'f',
+    verdict: 'noData' as const,
+    reason: 'fewSamples',
+    measure: 'psi',
+    threshold: { by: 'value' as const, limit: 0.1 },
+    samples: { reference: 3, current: 2 },
+    shares: { reference: [0, 1], current: [] },
+    measures: { psi: { absence: 'noData' } },
+  };
+  const verdict = { verdict: 'noData', drifted: 0, judged: 0 };
+  const text = driftText({ model: 'm', reference_id: 1, from: 'a', to: 'b', verdict, features: [absent] });
+  assert.match(text, /^f +no data \(few rows\) +psi +noData/m);
+  assert.equal(sparkbars([0, 0.5, 1], 16), '▁▅█');
+  assert.equal(sparkbars([1, 1, 0, 0], 2), '█▁');
+  assert.equal(sparkbars([], 16), '');
+});
