@@ -7,7 +7,7 @@ import type { Engine, EngineSession } from './engine.js';
 import { refusal } from './failure.js';
 import { isPiecewise } from './format.js';
 import type { QueryRequest } from './query-request.js';
-import { formatClause, hasAnswer, type InsertStatement, insertStatement, isQuery } from './statement.js';
+import { formatClause, hasAnswer, type InsertStatement, insertStatement, isQuery, namesFile } from './statement.js';
 
 export interface Answer {
   /** '' where the statement has no rows to give. */
@@ -41,6 +41,7 @@ export class Execution {
     const { query, body_compression } = this.#request;
     const inAddress = insertStatement(query);
     if (inAddress !== undefined && inAddress.data_start >= query.length) {
+      this.#allow(inAddress.target, false);
       const path = this.#file();
       await bodyToFile(body, path);
       return this.#insert(inAddress, path, body_compression);
@@ -54,6 +55,7 @@ export class Execution {
       }
       return this.#answer(head.toString('utf8'));
     }
+    this.#allow(statement.target, false);
     return this.#insertInline(head, statement, path);
   }
 
@@ -126,7 +128,21 @@ export class Execution {
     return { format: '', body: nothing(), rows_read: result.rowsRead, bytes_read: result.bytesRead };
   }
 
+  /** As in ClickHouse, what is asked by GET changes nothing; and no statement of a client names a file of this machine. */
+  #allow(statement: string, isReading: boolean): void {
+    if (this.#request.isReadOnly && !isReading) {
+      throw refusal('READONLY', 'Cannot execute query in readonly mode: use POST for statements that change something');
+    }
+    if (namesFile(statement)) {
+      throw refusal(
+        'NOT_IMPLEMENTED',
+        'INTO OUTFILE and FROM INFILE are for clients: the answer and the data travel in the request',
+      );
+    }
+  }
+
   async #answer(text: string): Promise<Answer> {
+    this.#allow(text, hasAnswer(text));
     const clause = hasAnswer(text) ? formatClause(text) : undefined;
     const format = clause?.format ?? (this.#request.format || DEFAULT_FORMAT);
     const statement = (clause?.statement ?? text).replace(/;\s*$/, '');

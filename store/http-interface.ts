@@ -64,10 +64,16 @@ export class HttpInterface {
       response.end('Ok.\n');
       return;
     }
-    const query = queryRequest(url, request.headers, randomUUID);
+    const query = queryRequest(request.method ?? 'GET', url, request.headers, randomUUID);
     response.setHeader('x-clickhouse-query-id', query.query_id);
     response.setHeader('x-clickhouse-timezone', 'UTC');
     try {
+      if (isForeign(request)) {
+        throw refusal(
+          'ACCESS_DENIED',
+          'Not enough privileges: this store is for programs of this machine, not for pages in a browser',
+        );
+      }
       if (url.pathname !== '/') throw refusal('SYNTAX_ERROR', `There is no handler ${url.pathname}`);
       if (!isKnownCompression(query.body_compression)) {
         throw refusal('UNKNOWN_COMPRESSION_METHOD', `Unknown compression method: ${query.body_compression}`);
@@ -126,6 +132,14 @@ export class HttpInterface {
 function once(act: () => Promise<void>): () => Promise<void> {
   let acted: Promise<void> | undefined;
   return () => (acted ??= act());
+}
+
+const OWN_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/** A page in a browser sends its origin; one that had its name rebound to this machine sends that name. Neither has any business here. */
+function isForeign({ headers }: IncomingMessage): boolean {
+  const host = (headers.host ?? '127.0.0.1').replace(/:\d+$/, '');
+  return headers.origin !== undefined || !OWN_HOSTS.has(host);
 }
 
 async function* endingWith(

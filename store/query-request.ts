@@ -4,6 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface QueryRequest {
   /** Statement in the address; the body follows it. */
   readonly query: string;
+  /** Asked by GET or HEAD. */
+  readonly isReadOnly: boolean;
   readonly query_id: string;
   readonly database: string;
   readonly format: string;
@@ -68,7 +70,12 @@ const COMPRESSIONS: Readonly<Record<string, string>> = {
 };
 const DEFAULT_SESSION_TIMEOUT_S = 60;
 
-export function queryRequest(url: URL, headers: IncomingHttpHeaders, nextId: () => string): QueryRequest {
+export function queryRequest(
+  method: string,
+  url: URL,
+  headers: IncomingHttpHeaders,
+  nextId: () => string,
+): QueryRequest {
   const given = url.searchParams;
   const settings = new Map<string, string>();
   for (const [name, value] of given) if (!OWN.has(name) && !WITHOUT_EFFECT.has(name)) settings.set(name, value);
@@ -76,6 +83,7 @@ export function queryRequest(url: URL, headers: IncomingHttpHeaders, nextId: () 
   const session_id = given.get('session_id') ?? '';
   return {
     query: given.get('query') ?? '',
+    isReadOnly: method === 'GET' || method === 'HEAD',
     query_id: given.get('query_id') || nextId(),
     database: given.get('database') ?? header(headers, 'x-clickhouse-database'),
     format: header(headers, 'x-clickhouse-format') || (given.get('default_format') ?? ''),

@@ -77,6 +77,12 @@ export function hasAnswer(text: string): boolean {
   return ANSWERERS.has(firstWord(text));
 }
 
+/** Whether the statement names a file to read or write: a client's business, which a server never does on its own disk. */
+export function namesFile(text: string): boolean {
+  for (const { text: token } of tokens(text)) if (/^(outfile|infile)$/i.test(token)) return true;
+  return false;
+}
+
 /** `FORMAT name` at the end of a statement, and the statement without it; undefined where there is none. */
 export function formatClause(text: string): { readonly format: string; readonly statement: string } | undefined {
   let before: Token | undefined;

@@ -196,3 +196,19 @@ test('a reader does not wait for a writer, nor a quick query for slow ones', asy
   await Promise.all([...slow, writing, reading]);
   assert.equal(order[0], 'read');
 });
+
+test('GET changes nothing, no statement names a file of the machine, and a page in a browser gets nothing', async (t) => {
+  const { url, client } = await startStoreProcess(t);
+  const ask = async (init: RequestInit, query: string) => {
+    const answer = await fetch(`${url}/?query=${encodeURIComponent(query)}`, init);
+    return `${answer.status} ${await answer.text()}`;
+  };
+  assert.equal(await ask({}, 'SELECT 1'), '200 1\n');
+  assert.match(await ask({}, 'CREATE TABLE t (a UInt8) ENGINE = Memory'), /^403 Code: 164.*READONLY/);
+  assert.match(await ask({}, 'INSERT INTO t VALUES (1)'), /^403 Code: 164/);
+  const post = { method: 'POST' };
+  assert.match(await ask(post, "SELECT 1 INTO OUTFILE 'x'"), /^501 Code: 48.*are for clients/);
+  assert.match(await ask(post, "INSERT INTO t FROM INFILE 'x' FORMAT CSV"), /^501 Code: 48/);
+  assert.match(await ask({ ...post, headers: { origin: 'https://example.org' } }, 'SELECT 1'), /^403 Code: 497/);
+  assert.deepEqual(await client.ping(), { success: true });
+});
