@@ -7,8 +7,9 @@ import { nearestName } from '../../std/nearest-name.js';
 import { type RowFilter, rowConditions } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
 import { specColumns } from '../reference/spec-columns.js';
-import { type Attribution, attributeToGroups, type Group } from './statistics/attribution.js';
+import { type Attribution, attributeToGroups, type Group, MOST_EXACT, OTHERS } from './statistics/attribution.js';
 import { featureCounts } from './statistics/feature-counts.js';
+import { sumOf } from './statistics/measurement.js';
 import { windowCounts } from './window-counts.js';
 
 export interface AttributionReport {
@@ -24,8 +25,9 @@ export interface AttributionReport {
 /** `node`, `version`, `variant`, or `segment:<name>`. */
 export type Cut = 'node' | 'version' | 'variant' | `segment:${string}`;
 
-/** More groups than this are no explanation; the largest ones are looked at. */
-const MOST_GROUPS = 50;
+/** Rows that have no value of the segment. */
+export const NO_VALUE = '(none)';
+
 const ValuesSchema = z.array(z.object({ value: z.string() }));
 
 /** Which nodes, versions, variants or segments explain the drift of one feature: Shapley parts of its divergence, over coarse bins. */
@@ -45,21 +47,45 @@ export async function attributionReport(
   }
   const columns = await specColumns(client, database, spec, filter);
   const bins = spec.features[position];
-  const groups: Group[] = [];
-  for (const value of await valuesOf(client, database, filter, by)) {
-    const { counts } = await windowCounts(client, database, spec, columns, { ...filter, ...narrowed(by, value) });
-    groups.push({ name: value, current: featureCounts(bins, countsInOrder(bins, counts[position])).coarse });
-  }
+  const groups = await groupsOf(client, database, filter, by, async (cut) => {
+    const { counts } = await windowCounts(client, database, spec, columns, { ...filter, ...cut });
+    return featureCounts(bins, countsInOrder(bins, counts[position])).coarse;
+  });
   const result = attributeToGroups(featureCounts(bins, bins.reference).coarse, groups);
   const window = { from: new Date(filter.from_ms).toISOString(), to: new Date(filter.to_ms).toISOString() };
   if ('absence' in result) return { feature, by, ...window, attribution: undefined, absence: result.absence };
   return { feature, by, ...window, attribution: result };
 }
 
+/** The largest groups, and the rows of the window that are in none of them: together they are the window, so that parts can add up to its drift. */
+async function groupsOf(
+  client: ClickHouseClient,
+  database: string,
+  filter: RowFilter,
+  by: Cut,
+  count: (cut: Partial<RowFilter>) => Promise<Float64Array>,
+): Promise<Group[]> {
+  const values = await valuesOf(client, database, filter, by);
+  // The window before its groups: of rows that arrive meanwhile none can be missing from a group, and be taken for one without a value.
+  const rest = await count({});
+  const groups: Group[] = [];
+  for (const value of values) groups.push({ name: value, current: await count(narrowed(by, value)) });
+  const isMore =
+    values.length === MOST_EXACT && groups.reduce((sum, { current }) => sum + sumOf(current), 0) < sumOf(rest);
+  if (isMore) groups.pop();
+  for (const { current } of groups) for (let bin = 0; bin < rest.length; bin++) rest[bin] -= current[bin];
+  const others = rest.map((count) => Math.max(0, count));
+  return sumOf(others) === 0 ? groups : [...groups, { name: isMore ? OTHERS : NO_VALUE, current: others }];
+}
+
+/** Largest first. */
 async function valuesOf(client: ClickHouseClient, database: string, filter: RowFilter, by: Cut): Promise<string[]> {
-  const column = by.startsWith('segment:') ? `segment[${quoted(by.slice('segment:'.length))}]` : `toString(${by})`;
+  const name = by.startsWith('segment:') ? quoted(by.slice('segment:'.length)) : undefined;
+  const column = name === undefined ? `toString(${by})` : `segment[${name}]`;
+  const has = name === undefined ? '' : ` AND mapContains(segment, ${name})`;
   const answer = await client.query({
-    query: `SELECT ${column} AS value FROM ${database}.inference_log WHERE ${rowConditions(filter)} GROUP BY value ORDER BY count() DESC, value LIMIT ${MOST_GROUPS}`,
+    query: `SELECT ${column} AS value FROM ${database}.inference_log WHERE ${rowConditions(filter)}${has}
+      GROUP BY value ORDER BY count() DESC, value LIMIT ${MOST_EXACT}`,
     format: 'JSONEachRow',
   });
   return ValuesSchema.parse(await answer.json()).map(({ value }) => value);

@@ -4,6 +4,7 @@ import type { BinSpec } from '../../contract/bin-spec.js';
 import { type RowFilter, stateConditions } from '../log/rows.js';
 import { binCounts, byFeature } from '../reference/bin-counts.js';
 import type { FeatureColumn } from '../reference/feature-column.js';
+import type { VersionColumns } from '../reference/spec-columns.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -50,7 +51,7 @@ export async function windowCounts(
   client: ClickHouseClient,
   database: string,
   spec: BinSpec,
-  columns: readonly FeatureColumn[],
+  versions: VersionColumns,
   filter: RowFilter,
 ): Promise<WindowCounts> {
   const rows = async (query: string): Promise<unknown> => (await client.query({ query, format: 'JSONEachRow' })).json();
@@ -81,9 +82,24 @@ export async function windowCounts(
     parts.push(byFeature(z.array(StateSchema).parse(found), spec.features.length));
   }
   const spans = rest.filter((span) => hasRows(span, total) || isPartial(span));
-  for (const span of spans)
-    parts.push(await binCounts(client, database, columns, spec.features, { ...filter, ...span }));
+  for (const span of spans) {
+    for (const { version, columns } of apart(versions, filter)) {
+      parts.push(await binCounts(client, database, columns, spec.features, { ...filter, ...span, version }));
+    }
+  }
   return { counts: added(parts, spec.features.length), state_hours: hours.length, counted_spans: spans.length };
+}
+
+/** Versions whose values stand at the same places are counted at once. */
+function apart(
+  versions: VersionColumns,
+  { version }: RowFilter,
+): readonly { readonly version: number | undefined; readonly columns: readonly FeatureColumn[] }[] {
+  const wanted = [...versions].flatMap(([one, columns]) =>
+    version === undefined || one === version ? [{ version: one, columns }] : [],
+  );
+  const places = new Set(wanted.map(({ columns }) => JSON.stringify(columns)));
+  return places.size === 1 ? [{ version, columns: wanted[0].columns }] : wanted;
 }
 
 /** Hours without any row need no look at the log. */

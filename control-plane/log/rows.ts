@@ -24,7 +24,10 @@ export function anyRowConditions(filter: RowFilter): string {
   return [
     ...cuts(filter),
     `ts >= ${time(from_ms)} AND ts < ${time(to_ms)}`,
-    ...(segment === undefined ? [] : [`segment[${quoted(name)}] = ${quoted(value.join('='))}`]),
+    // A map answers '' for what it does not have, which would be a value.
+    ...(segment === undefined
+      ? []
+      : [`mapContains(segment, ${quoted(name)}) AND segment[${quoted(name)}] = ${quoted(value.join('='))}`]),
   ].join(' AND ');
 }
 

@@ -1,30 +1,64 @@
+import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { BinSpec } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
-import { layoutsOf } from '../log/layouts.js';
-import type { RowFilter } from '../log/rows.js';
+import { layoutsOf, type ReadLayout } from '../log/layouts.js';
+import { type RowFilter, stateConditions } from '../log/rows.js';
 import { type FeatureColumn, featureColumns } from './feature-column.js';
 
+/** Where the features of a reference stand in the rows of each version, in the order of the reference. */
+export type VersionColumns = ReadonlyMap<number, readonly FeatureColumn[]>;
+
+const HOUR_MS = 3_600_000;
+const VersionsSchema = z.array(z.object({ version: z.number() }));
+
 /**
- * Where the reference's features stand in the rows of the version that is asked for, or of the newest. Throws INVALID_REQUEST where the model has other
- * features now: to compare those would say nothing.
+ * Of the version that is asked for, else of every version that answered in the window. Throws INVALID_REQUEST where one of them has other features
+ * than the reference: to compare those would say nothing.
  */
 export async function specColumns(
   client: ClickHouseClient,
   database: string,
   spec: BinSpec,
-  { model, version }: RowFilter,
-): Promise<FeatureColumn[]> {
-  const layouts = await layoutsOf(client, database, model);
-  const layout = version === undefined ? layouts[0] : layouts.find((each) => each.version === version);
-  if (layout === undefined)
-    throw new TidegateError('MODEL_NOT_FOUND', `version ${version} of '${model}' was never logged`);
+  filter: RowFilter,
+): Promise<VersionColumns> {
+  const layouts = await layoutsOf(client, database, filter.model);
+  const answered = filter.version === undefined ? await versionsIn(client, database, filter) : [filter.version];
+  // Where nobody answered there is nothing to compare, and the newest version says whether there could be.
+  const wanted = answered.length === 0 ? [layouts[0].version] : answered;
+  return new Map(
+    wanted.map((version) => {
+      const layout = layouts.find((each) => each.version === version);
+      if (layout === undefined)
+        throw new TidegateError('MODEL_NOT_FOUND', `version ${version} of '${filter.model}' was never logged`);
+      return [version, columnsIn(layout, spec, answered.length > 1)];
+    }),
+  );
+}
+
+function columnsIn(layout: ReadLayout, spec: BinSpec, isOneOfMany: boolean): readonly FeatureColumn[] {
   const present = featureColumns(layout);
   return spec.features.map(({ feature, kind }) => {
     const found = present.find((column) => column.feature === feature);
     if (found?.kind === kind) return found;
     const now = found === undefined ? 'does not have it' : `has it as ${found.kind}`;
-    const message = `the reference has the feature '${feature}' as ${kind}, version ${layout.version} of ${model} ${now}: make a reference of this version`;
+    const remedy = isOneOfMany
+      ? 'look at one version with version=, or make a reference of this one'
+      : 'make a reference of this version';
+    const message = `the reference has the feature '${feature}' as ${kind}, version ${layout.version} of ${spec.model} ${now}: ${remedy}`;
     throw new TidegateError('INVALID_REQUEST', message);
   });
+}
+
+/** From states, which are few: the hours that the window touches. */
+async function versionsIn(client: ClickHouseClient, database: string, filter: RowFilter): Promise<number[]> {
+  const hours = {
+    from_ms: Math.floor(filter.from_ms / HOUR_MS) * HOUR_MS,
+    to_ms: Math.ceil(filter.to_ms / HOUR_MS) * HOUR_MS,
+  };
+  const answer = await client.query({
+    query: `SELECT DISTINCT version FROM ${database}.score_hist WHERE ${stateConditions({ ...filter, ...hours })} ORDER BY version`,
+    format: 'JSONEachRow',
+  });
+  return VersionsSchema.parse(await answer.json()).map(({ version }) => version);
 }

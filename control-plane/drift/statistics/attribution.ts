@@ -30,7 +30,7 @@ export interface Attribution {
 }
 
 /** Up to so many groups every subset is looked at; more are first merged into `OTHERS`. */
-const MOST_EXACT = 10;
+export const MOST_EXACT = 10;
 export const OTHERS = '(others)';
 
 /**

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { z } from 'zod';
+import { migrate } from '../../../clickhouse/migrate.js';
+import { createApp } from '../../../control-plane/app.js';
+import { seededRandom } from '../../harness/seeded-random.js';
+import { startStoreProcess } from '../../harness/store-process.js';
+
+const HOUR_MS = 3_600_000;
+/** Whole hours that have passed, so that states could answer for them. */
+const START_MS = Math.floor(Date.now() / HOUR_MS - 3) * HOUR_MS;
+const ROWS = 600;
+
+interface Batch {
+  readonly hour: number;
+  readonly version: number;
+  /** In the order of the version's layout. */
+  readonly num: (random: () => number) => readonly number[];
+  readonly segment?: (row: number) => Readonly<Record<string, string>>;
+}
+
+/** A model whose versions have features of their own, and an API that answers for it. */
+async function open(t: TestContext, versions: Readonly<Record<number, readonly string[]>>) {
+  const { client } = await startStoreProcess(t);
+  await migrate(client, { database: 'tidegate', cluster: '', program: 'test' });
+  for (const [version, names] of Object.entries(versions)) {
+    const features = names.map((name) => ({ name, kind: 'numeric', privacy: 'plain' }));
+    const layout = JSON.stringify({ features, classes: [], score: 'none', inputs: 'kept' });
+    await client.insert({
+      table: 'tidegate.feature_layouts',
+      values: [{ model: 'm', version: Number(version), digest: 'd', layout }],
+      format: 'JSONEachRow',
+    });
+  }
+  const log = { debug() {}, info() {}, warn() {}, error() {}, flush() {} };
+  const app = createApp({ client, database: 'tidegate', log, now_ms: Date.now });
+  let inserts = 0;
+  return {
+    log: async ({ hour, version, num, segment }: Batch): Promise<void> => {
+      const insert = ++inserts;
+      const random = seededRandom(insert);
+      const values = Array.from({ length: ROWS }, (_, i) => ({
+        ts: ((START_MS + hour * HOUR_MS + i) / 1000).toFixed(6),
+        node: 'n',
+        epoch: 1,
+        seq: insert * ROWS + i,
+        model: 'm',
+        version,
+        variant: 'champion',
+        outcome: 'ok',
+        segment: segment?.(i) ?? {},
+        num: num(random),
+        score: 'nan',
+        share: 1,
+      }));
+      await client.insert({ table: 'tidegate.inference_log', values, format: 'JSONEachRow' });
+    },
+    ask: async (path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
+      const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+      const response = await app.request(`/v1/models/m/${path}`, init);
+      return { status: response.status, body: await response.json() };
+    },
+  };
+}
+
+const iso = (hour: number) => new Date(START_MS + hour * HOUR_MS).toISOString();
+const FIRST_HOUR = { window: { from: iso(0), to: iso(1) }, version: 1 };
+const NEXT_HOUR = `from=${iso(1)}&to=${iso(2)}`;
+
+const ReportSchema = z.object({
+  features: z.array(z.object({ feature: z.string(), verdict: z.string(), samples: z.object({ current: z.number() }) })),
+});
+const AttributionSchema = z.object({
+  attribution: z.object({
+    total: z.number(),
+    contributions: z.array(z.object({ name: z.string(), part: z.number(), rows: z.number() })),
+  }),
+});
+
+test('versions with the same features in another order are compared feature by feature', async (t) => {
+  const { log, ask } = await open(t, { 1: ['low', 'high'], 2: ['high', 'low'] });
+  await log({ hour: 0, version: 1, num: (random) => [random(), 100 + random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  await log({ hour: 1, version: 1, num: (random) => [random(), 100 + random()] });
+  await log({ hour: 1, version: 2, num: (random) => [100 + random(), random()] });
+  const { body } = await ask(`drift?${NEXT_HOUR}`);
+  const { features } = ReportSchema.parse(body);
+  assert.deepEqual(features.map(({ feature, verdict, samples }) => [feature, verdict, samples.current]).sort(), [
+    ['high', 'ok', 2 * ROWS],
+    ['low', 'ok', 2 * ROWS],
+  ]);
+});
+
+test('a version without a feature of the reference is named when it answered in the window, and only then', async (t) => {
+  const { log, ask } = await open(t, { 1: ['low', 'high'], 2: ['low'] });
+  await log({ hour: 0, version: 1, num: (random) => [random(), random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  await log({ hour: 1, version: 1, num: (random) => [random(), random()] });
+  assert.equal((await ask(`drift?${NEXT_HOUR}`)).status, 200);
+  await log({ hour: 1, version: 2, num: (random) => [random()] });
+  const refused = await ask(`drift?${NEXT_HOUR}`);
+  assert.equal(refused.status, 400);
+  assert.match(JSON.stringify(refused.body), /feature 'high' as numeric, version 2 of m does not have it.*version=/);
+  assert.equal((await ask(`drift?${NEXT_HOUR}&version=1`)).status, 200);
+});
+
+test('rows without a value of the segment are a group too: the rows of all groups are those of the window', async (t) => {
+  const { log, ask } = await open(t, { 1: ['x'] });
+  await log({ hour: 0, version: 1, num: (random) => [random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  // Rows with a tariff are as ever, an empty one among them; those without have moved.
+  await log({ hour: 1, version: 1, num: (random) => [random()], segment: (i) => ({ tariff: ['a', 'b', ''][i % 3] }) });
+  await log({ hour: 1, version: 1, num: (random) => [0.7 + random()] });
+  const { body } = await ask(`drift/attribution?feature=x&by=segment:tariff&${NEXT_HOUR}`);
+  const { total, contributions } = AttributionSchema.parse(body).attribution;
+  assert.deepEqual(contributions.map(({ name, rows }) => [name, rows]).sort(), [
+    ['(none)', ROWS],
+    ['', ROWS / 3],
+    ['a', ROWS / 3],
+    ['b', ROWS / 3],
+  ]);
+  assert.equal(contributions[0].name, '(none)');
+  const sum = contributions.reduce((parts, { part }) => parts + part, 0);
+  assert.ok(Math.abs(sum - total) < 1e-12);
+});
+
+test('of very many groups none is left out: the small ones are counted together', async (t) => {
+  const { log, ask } = await open(t, { 1: ['x'] });
+  await log({ hour: 0, version: 1, num: (random) => [random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  await log({ hour: 1, version: 1, num: (random) => [random()], segment: (i) => ({ shop: `s${i % 120}` }) });
+  const { body } = await ask(`drift/attribution?feature=x&by=segment:shop&${NEXT_HOUR}`);
+  const { contributions } = AttributionSchema.parse(body).attribution;
+  assert.equal(
+    contributions.reduce((rows, each) => rows + each.rows, 0),
+    ROWS,
+  );
+});
