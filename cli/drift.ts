@@ -24,6 +24,7 @@ const ReportSchema = z.object({
   reference_id: z.number(),
   from: z.string(),
   to: z.string(),
+  against: z.object({ from: z.string(), to: z.string() }).optional(),
   verdict: z.object({ verdict: z.string(), drifted: z.number(), judged: z.number() }),
   features: z.array(FeatureSchema),
 });
@@ -54,7 +55,7 @@ export function addDrift(program: Command): void {
       'begin of the window: a time, or a span before now like 24h; default: the last day, since the reference',
     )
     .option('--to <time>', 'end of the window; default: now')
-    .option('--reference <id>', 'reference to compare with; default: the newest')
+    .option('--reference <id>', 'what to compare with: an id, previous, or same-hour-last-week; default: the newest')
     .option('--segment <name=value>', 'rows of this segment only')
     .option('--json', 'the whole report as JSON')
     .addHelpText(
@@ -75,7 +76,7 @@ async function drift(model: string, { controlUrl, json, ...window }: DriftOption
 }
 
 /** A report for people: one line a feature, with the shape of both sides. */
-export function driftText({ model, reference_id, from, to, verdict, features }: Report): string {
+export function driftText({ model, reference_id, from, to, against, verdict, features }: Report): string {
   const rows = features.map((each) => [
     each.feature,
     each.verdict === 'noData' ? `no data${each.reason === 'fewSamples' ? ' (few rows)' : ''}` : each.verdict,
@@ -87,7 +88,8 @@ export function driftText({ model, reference_id, from, to, verdict, features }: 
     String(each.samples.current),
   ]);
   const head = ['FEATURE', 'VERDICT', 'MEASURE', 'VALUE', 'PSI', 'REFERENCE', 'NOW', 'ROWS'];
-  const title = `${model}: ${verdict.drifted} of ${verdict.judged} columns drifted (${from} to ${to}, reference ${reference_id})`;
+  const reference = against === undefined ? `reference ${reference_id}` : `against ${against.from} to ${against.to}`;
+  const title = `${model}: ${verdict.drifted} of ${verdict.judged} columns drifted (${from} to ${to}, ${reference})`;
   return [title, '', table(head, rows)].join('\n');
 }
 

@@ -16,9 +16,11 @@ import {
   judgeDataSet,
   type Threshold,
 } from './statistics/verdict.js';
-import { windowCounts } from './window-counts.js';
+import { type Span, windowCounts } from './window-counts.js';
 
 export interface DriftRequest extends RowFilter {
+  /** Another window that stands for the reference, counted over the reference's bins; undefined: the frozen counts. */
+  readonly against?: Span | undefined;
   readonly least_samples: number;
   readonly correction: Correction;
 }
@@ -40,6 +42,8 @@ export interface DriftReport {
   readonly reference_id: number;
   readonly from: string;
   readonly to: string;
+  /** Which window stands for the reference; undefined: the frozen one. */
+  readonly against?: { readonly from: string; readonly to: string };
   readonly verdict: DataSetVerdict;
   /** Most drifted first. */
   readonly features: readonly FeatureDrift[];
@@ -56,7 +60,15 @@ export async function driftReport(
 ): Promise<DriftReport> {
   const columns = await specColumns(client, database, spec, request);
   const { counts, ...source } = await windowCounts(client, database, spec, columns, request);
-  const measured = spec.features.map((bins, i) => measuredFeature(bins, countsInOrder(bins, counts[i])));
+  const { against } = request;
+  const before = against === undefined ? undefined : await countsOf(client, database, spec, { ...request, ...against });
+  const measured = spec.features.map((bins, i) =>
+    measuredFeature(
+      bins,
+      before === undefined ? bins.reference : countsInOrder(bins, before[i]),
+      countsInOrder(bins, counts[i]),
+    ),
+  );
   const corrected = correctedP(measured, request.correction);
   const features = measured.map((one, i): FeatureDrift => {
     const samples = Math.min(one.samples.reference, one.samples.current);
@@ -75,19 +87,33 @@ export async function driftReport(
   return {
     model: request.model,
     reference_id: spec.spec_id,
-    from: new Date(request.from_ms).toISOString(),
-    to: new Date(request.to_ms).toISOString(),
+    ...spanText(request),
+    ...(against === undefined ? {} : { against: spanText(against) }),
     verdict: judgeDataSet(features),
     features: features.toSorted((a, b) => severity(b) - severity(a)),
     source,
   };
 }
 
+async function countsOf(
+  client: ClickHouseClient,
+  database: string,
+  spec: BinSpec,
+  filter: RowFilter,
+): Promise<readonly ReadonlyMap<number, number>[]> {
+  const versions = await specColumns(client, database, spec, filter);
+  return (await windowCounts(client, database, spec, versions, filter)).counts;
+}
+
+function spanText({ from_ms, to_ms }: Span): { readonly from: string; readonly to: string } {
+  return { from: new Date(from_ms).toISOString(), to: new Date(to_ms).toISOString() };
+}
+
 type Measured = Omit<FeatureDrift, 'verdict' | 'reason'>;
 
-function measuredFeature(bins: FeatureBins, current: readonly number[]): Measured {
-  const measures = measureBinned({ bins, current });
-  const [before, now] = [featureCounts(bins, bins.reference), featureCounts(bins, current)];
+function measuredFeature(bins: FeatureBins, reference: readonly number[], current: readonly number[]): Measured {
+  const measures = measureBinned({ bins, current, reference });
+  const [before, now] = [featureCounts(bins, reference), featureCounts(bins, current)];
   const distinct = before.fine.filter((n, i) => n > 0 || now.fine[i] > 0).length;
   const choice = evidentlyChoice(bins.kind, before.n, distinct);
   // Two proportions exist only where two categories occur at all.

@@ -8,8 +8,12 @@ import { References } from '../reference/references.js';
 import { attributionReport } from './attribution-report.js';
 import { driftReport } from './drift-report.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
+import type { Span } from './window-counts.js';
 
 const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
+/** Windows that stand for a reference: the one before, of the same length, and the same hours of last week. */
+const WINDOWS = ['previous', 'same-hour-last-week'] as const;
 const count = z.coerce.number().int().positive();
 const CutSchema = z.union([z.enum(['node', 'version', 'variant']), z.templateLiteral(['segment:', z.string()])]);
 
@@ -26,6 +30,7 @@ export function driftRoutes(services: Services): Hono {
   const asked = { from: when(), to: when(), reference: count.optional() };
   const DriftSchema = z.strictObject({
     ...asked,
+    reference: z.union([z.enum(WINDOWS), count], `give the id of a reference, ${WINDOWS.join(' or ')}`).optional(),
     version: count.optional(),
     variant: z.enum(['champion', 'shadow', 'canary']).optional(),
     node: z.string().optional(),
@@ -45,8 +50,10 @@ export function driftRoutes(services: Services): Hono {
   app.get('/:model/drift', async (context) => {
     const model = context.req.param('model');
     const { from, to, reference, min_samples, ...cuts } = parsed(DriftSchema, context.req.query());
-    const { spec, window } = await chosen(services, model, { from, to, reference });
-    const request = { model, ...window, ...cuts, least_samples: min_samples };
+    const id = typeof reference === 'number' ? reference : undefined;
+    const { spec, window } = await chosen(services, model, { from, to, reference: id });
+    const against = typeof reference === 'string' ? before(window, reference) : undefined;
+    const request = { model, ...window, ...cuts, against, least_samples: min_samples };
     return context.json(await driftReport(client, database, spec, request));
   });
   app.get('/:model/drift/attribution', async (context) => {
@@ -59,12 +66,17 @@ export function driftRoutes(services: Services): Hono {
   return app;
 }
 
+function before({ from_ms, to_ms }: Span, reference: (typeof WINDOWS)[number]): Span {
+  const back_ms = reference === 'previous' ? to_ms - from_ms : WEEK_MS;
+  return { from_ms: from_ms - back_ms, to_ms: to_ms - back_ms };
+}
+
 /** The reference that is asked for, or the newest; a window that begins behind the newest one's own, unless another is asked for. */
 async function chosen(
   { client, database, now_ms }: Services,
   model: string,
   { from, to, reference }: Asked,
-): Promise<{ readonly spec: BinSpec; readonly window: { readonly from_ms: number; readonly to_ms: number } }> {
+): Promise<{ readonly spec: BinSpec; readonly window: Span }> {
   const references = new References(client, database);
   const [newest] = await references.list(model);
   const id = reference ?? newest?.reference_id;

@@ -70,6 +70,12 @@ const NEXT_HOUR = `from=${iso(1)}&to=${iso(2)}`;
 const ReportSchema = z.object({
   features: z.array(z.object({ feature: z.string(), verdict: z.string(), samples: z.object({ current: z.number() }) })),
 });
+const SeasonSchema = z.object({
+  against: z.object({ from: z.string(), to: z.string() }),
+  features: z.array(
+    z.object({ verdict: z.string(), samples: z.object({ reference: z.number(), current: z.number() }) }),
+  ),
+});
 const AttributionSchema = z.object({
   attribution: z.object({
     total: z.number(),
@@ -135,4 +141,30 @@ test('of very many groups none is left out: the small ones are counted together'
     contributions.reduce((rows, each) => rows + each.rows, 0),
     ROWS,
   );
+});
+
+test('another window can stand for the reference: the one before, or the same hours of last week', async (t) => {
+  const { log, ask } = await open(t, { 1: ['x'] });
+  const WEEK = 7 * 24;
+  await log({ hour: 0, version: 1, num: (random) => [random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  // As a week ago, and other than the hour before.
+  await log({ hour: 1 - WEEK, version: 1, num: (random) => [0.5 + random()] });
+  await log({ hour: 1, version: 1, num: (random) => [0.5 + random()] });
+  const verdictOf = async (reference: string) => {
+    const { body } = await ask(`drift?${NEXT_HOUR}&reference=${reference}`);
+    return SeasonSchema.parse(body);
+  };
+  const previous = await verdictOf('previous');
+  assert.deepEqual(previous.against, { from: iso(0), to: iso(1) });
+  assert.equal(previous.features[0].verdict, 'drift');
+  const season = await verdictOf('same-hour-last-week');
+  assert.deepEqual(season.against, { from: iso(1 - WEEK), to: iso(2 - WEEK) });
+  assert.deepEqual(season.features[0].samples, { reference: ROWS, current: ROWS });
+  assert.equal(season.features[0].verdict, 'ok');
+  // A week that nobody logged is no reference, and no verdict.
+  const { body } = await ask(`drift?from=${iso(0)}&to=${iso(1)}&reference=same-hour-last-week`);
+  assert.equal(SeasonSchema.parse(body).features[0].verdict, 'noData');
+  const wrong = await ask(`drift?${NEXT_HOUR}&reference=yesterday`);
+  assert.match(JSON.stringify(wrong), /400.*give the id of a reference, previous or same-hour-last-week/);
 });
