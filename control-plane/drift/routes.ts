@@ -3,15 +3,20 @@ import { z } from 'zod';
 import type { BinSpec } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
 import type { Services } from '../app.js';
+import type { RowFilter } from '../log/rows.js';
 import { moment, nonEmpty, parsed } from '../query.js';
-import { References } from '../reference/references.js';
+import { type ReferenceEntry, References } from '../reference/references.js';
 import { attributionReport } from './attribution-report.js';
 import { driftReport } from './drift-report.js';
+import { exactReport } from './exact-report.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
 import type { Span } from './window-counts.js';
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
+/** Rows of each side in exact mode. */
+const USUAL_ROWS = 20_000;
+const MOST_ROWS = 200_000;
 /** Windows that stand for a reference: the one before, of the same length, and the same hours of last week. */
 const WINDOWS = ['previous', 'same-hour-last-week'] as const;
 const count = z.coerce.number().int().positive();
@@ -40,6 +45,9 @@ export function driftRoutes(services: Services): Hono {
       .optional(),
     min_samples: count.default(LEAST_SAMPLES),
     correction: z.enum(['none', 'holm', 'benjaminiHochberg']).default('none'),
+    mode: z.enum(['binned', 'exact']).default('binned'),
+    multivariate: z.enum(['none', 'pca']).default('none'),
+    rows: count.max(MOST_ROWS).default(USUAL_ROWS),
   });
   const AttributionSchema = z.strictObject({
     ...asked,
@@ -49,12 +57,26 @@ export function driftRoutes(services: Services): Hono {
   const app = new Hono();
   app.get('/:model/drift', async (context) => {
     const model = context.req.param('model');
-    const { from, to, reference, min_samples, ...cuts } = parsed(DriftSchema, context.req.query());
+    const { from, to, reference, min_samples, mode, multivariate, rows, ...cuts } = parsed(
+      DriftSchema,
+      context.req.query(),
+    );
     const id = typeof reference === 'number' ? reference : undefined;
-    const { spec, window } = await chosen(services, model, { from, to, reference: id });
+    const { spec, window, entry } = await chosen(services, model, { from, to, reference: id });
     const against = typeof reference === 'string' ? before(window, reference) : undefined;
     const request = { model, ...window, ...cuts, against, least_samples: min_samples };
-    return context.json(await driftReport(client, database, spec, request));
+    if (mode === 'binned' && multivariate === 'none') {
+      return context.json(await driftReport(client, database, spec, request));
+    }
+    if (mode === 'binned') {
+      throw new TidegateError(
+        'INVALID_PARAMETER',
+        `'multivariate' is '${multivariate}', which needs rows: add mode=exact`,
+      );
+    }
+    const reference_rows = against === undefined ? rowsOf(model, entry) : { ...request, ...against };
+    const exact = { ...request, reference_rows, rows, multivariate: multivariate === 'pca' };
+    return context.json(await exactReport(client, database, spec, exact));
   });
   app.get('/:model/drift/attribution', async (context) => {
     const model = context.req.param('model');
@@ -64,6 +86,11 @@ export function driftRoutes(services: Services): Hono {
     return context.json(await attributionReport(client, database, spec, { model, ...window }, explained));
   });
   return app;
+}
+
+/** Rows of the log that a reference was made from, whatever cuts the window has. */
+function rowsOf(model: string, { from, to, of_version }: ReferenceEntry): RowFilter {
+  return { model, from_ms: Date.parse(from), to_ms: Date.parse(to), version: of_version };
 }
 
 function before({ from_ms, to_ms }: Span, reference: (typeof WINDOWS)[number]): Span {
@@ -76,17 +103,21 @@ async function chosen(
   { client, database, now_ms }: Services,
   model: string,
   { from, to, reference }: Asked,
-): Promise<{ readonly spec: BinSpec; readonly window: Span }> {
+): Promise<{ readonly spec: BinSpec; readonly window: Span; readonly entry: ReferenceEntry }> {
   const references = new References(client, database);
-  const [newest] = await references.list(model);
-  const id = reference ?? newest?.reference_id;
-  if (id === undefined) {
+  const all = await references.list(model);
+  const [newest] = all;
+  if (newest === undefined) {
     throw new TidegateError(
       'NOT_FOUND',
       `model '${model}' has no reference yet: POST /v1/models/${model}/references makes one of a window`,
     );
   }
+  const entry = all.find(({ reference_id }) => reference_id === (reference ?? newest.reference_id));
+  if (entry === undefined) {
+    throw new TidegateError('NOT_FOUND', `model '${model}' has no reference ${reference}: GET …/references lists them`);
+  }
   const end = to ?? now_ms();
-  const begin = from ?? Math.max(end - DAY_MS, newest === undefined ? 0 : Date.parse(newest.to));
-  return { spec: await references.read(model, id), window: nonEmpty(begin, end) };
+  const begin = from ?? Math.max(end - DAY_MS, Date.parse(newest.to));
+  return { spec: await references.read(model, entry.reference_id), window: nonEmpty(begin, end), entry };
 }

@@ -3,8 +3,7 @@ import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { BinSpec } from '../../contract/bin-spec.js';
 import { type RowFilter, stateConditions } from '../log/rows.js';
 import { binCounts, byFeature } from '../reference/bin-counts.js';
-import type { FeatureColumn } from '../reference/feature-column.js';
-import type { VersionColumns } from '../reference/spec-columns.js';
+import { columnGroups, type VersionColumns } from '../reference/spec-columns.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -83,23 +82,11 @@ export async function windowCounts(
   }
   const spans = rest.filter((span) => hasRows(span, total) || isPartial(span));
   for (const span of spans) {
-    for (const { version, columns } of apart(versions, filter)) {
+    for (const { version, columns } of columnGroups(versions, filter)) {
       parts.push(await binCounts(client, database, columns, spec.features, { ...filter, ...span, version }));
     }
   }
   return { counts: added(parts, spec.features.length), state_hours: hours.length, counted_spans: spans.length };
-}
-
-/** Versions whose values stand at the same places are counted at once. */
-function apart(
-  versions: VersionColumns,
-  { version }: RowFilter,
-): readonly { readonly version: number | undefined; readonly columns: readonly FeatureColumn[] }[] {
-  const wanted = [...versions].flatMap(([one, columns]) =>
-    version === undefined || one === version ? [{ version: one, columns }] : [],
-  );
-  const places = new Set(wanted.map(({ columns }) => JSON.stringify(columns)));
-  return places.size === 1 ? [{ version, columns: wanted[0].columns }] : wanted;
 }
 
 /** Hours without any row need no look at the log. */

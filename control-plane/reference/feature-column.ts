@@ -7,6 +7,8 @@ export interface FeatureColumn {
   readonly kind: 'numeric' | 'categorical';
   /** An expression of ClickHouse over one row: Float64, or String. */
   readonly value: string;
+  /** Index in `num`, from 0; undefined: it is not there. */
+  readonly position?: number;
 }
 
 /** Features in the order of the layout, then score and class where the model has them. Redacted features have no values to look at. */
@@ -14,8 +16,9 @@ export function featureColumns(layout: ReadLayout): FeatureColumn[] {
   let [numeric, categorical] = [0, 0];
   const columns: FeatureColumn[] = [];
   for (const { name, kind, privacy } of layout.inputs === 'kept' ? layout.features : []) {
-    const value = kind === 'numeric' ? numberAt(++numeric) : `cat[${++categorical}]`;
-    if (privacy !== 'redacted') columns.push({ feature: name, kind, value });
+    const place =
+      kind === 'numeric' ? { value: numberAt(++numeric), position: numeric - 1 } : { value: `cat[${++categorical}]` };
+    if (privacy !== 'redacted') columns.push({ feature: name, kind, ...place });
   }
   if (layout.score !== 'none') columns.push({ feature: SCORE_FEATURE, kind: 'numeric', value: 'score' });
   if (layout.classes.length > 0)

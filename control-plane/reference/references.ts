@@ -15,14 +15,20 @@ export interface ReferenceEntry {
   readonly model: string;
   readonly version: number;
   readonly features: number;
-  /** Rows that it was made from. */
+  /** Rows that it was made from, and of which version. */
   readonly rows: number;
+  readonly of_version?: number | undefined;
   readonly from: string;
   readonly to: string;
   readonly created_at: string;
 }
 
-const OriginSchema = z.object({ from: z.string(), to: z.string(), rows: z.number() });
+const OriginSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  rows: z.number(),
+  of_version: z.number().optional(),
+});
 const EntrySchema = z.object({
   spec_id: z.coerce.number(),
   version: z.number(),
@@ -116,7 +122,7 @@ export class References {
     const counted = await binCounts(this.#client, this.#database, columns, shapes, rows);
     const features = shapes.map((bins, i): FeatureBins => ({ ...bins, reference: countsInOrder(bins, counted[i]) }));
     const spec: BinSpec = { spec_id: Date.now() * 1000, model: filter.model, version: 0, features };
-    await this.#write(spec, JSON.stringify({ from, to, rows: count }));
+    await this.#write(spec, JSON.stringify({ from, to, rows: count, of_version: layout.version }));
     const [entry] = (await this.list(filter.model)).filter(({ reference_id }) => reference_id === spec.spec_id);
     return entry;
   }

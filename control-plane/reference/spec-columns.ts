@@ -9,6 +9,13 @@ import { type FeatureColumn, featureColumns } from './feature-column.js';
 /** Where the features of a reference stand in the rows of each version, in the order of the reference. */
 export type VersionColumns = ReadonlyMap<number, readonly FeatureColumn[]>;
 
+/** Rows in which the features stand at the same places. */
+export interface ColumnGroup {
+  /** undefined: all of the filter. */
+  readonly version: number | undefined;
+  readonly columns: readonly FeatureColumn[];
+}
+
 const HOUR_MS = 3_600_000;
 const VersionsSchema = z.array(z.object({ version: z.number() }));
 
@@ -61,4 +68,13 @@ async function versionsIn(client: ClickHouseClient, database: string, filter: Ro
     format: 'JSONEachRow',
   });
   return VersionsSchema.parse(await answer.json()).map(({ version }) => version);
+}
+
+/** Versions whose values stand at the same places are read at once. */
+export function columnGroups(versions: VersionColumns, { version }: RowFilter): readonly ColumnGroup[] {
+  const wanted = [...versions].flatMap(([one, columns]) =>
+    version === undefined || one === version ? [{ version: one, columns }] : [],
+  );
+  const places = new Set(wanted.map(({ columns }) => JSON.stringify(columns)));
+  return places.size === 1 ? [{ version, columns: wanted[0].columns }] : wanted;
 }

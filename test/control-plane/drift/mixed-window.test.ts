@@ -1,71 +1,7 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { z } from 'zod';
-import { migrate } from '../../../clickhouse/migrate.js';
-import { createApp } from '../../../control-plane/app.js';
-import { seededRandom } from '../../harness/seeded-random.js';
-import { startStoreProcess } from '../../harness/store-process.js';
-
-const HOUR_MS = 3_600_000;
-/** Whole hours that have passed, so that states could answer for them. */
-const START_MS = Math.floor(Date.now() / HOUR_MS - 3) * HOUR_MS;
-const ROWS = 600;
-
-interface Batch {
-  readonly hour: number;
-  readonly version: number;
-  /** In the order of the version's layout. */
-  readonly num: (random: () => number) => readonly number[];
-  readonly segment?: (row: number) => Readonly<Record<string, string>>;
-}
-
-/** A model whose versions have features of their own, and an API that answers for it. */
-async function open(t: TestContext, versions: Readonly<Record<number, readonly string[]>>) {
-  const { client } = await startStoreProcess(t);
-  await migrate(client, { database: 'tidegate', cluster: '', program: 'test' });
-  for (const [version, names] of Object.entries(versions)) {
-    const features = names.map((name) => ({ name, kind: 'numeric', privacy: 'plain' }));
-    const layout = JSON.stringify({ features, classes: [], score: 'none', inputs: 'kept' });
-    await client.insert({
-      table: 'tidegate.feature_layouts',
-      values: [{ model: 'm', version: Number(version), digest: 'd', layout }],
-      format: 'JSONEachRow',
-    });
-  }
-  const log = { debug() {}, info() {}, warn() {}, error() {}, flush() {} };
-  const app = createApp({ client, database: 'tidegate', log, now_ms: Date.now });
-  let inserts = 0;
-  return {
-    log: async ({ hour, version, num, segment }: Batch): Promise<void> => {
-      const insert = ++inserts;
-      const random = seededRandom(insert);
-      const values = Array.from({ length: ROWS }, (_, i) => ({
-        ts: ((START_MS + hour * HOUR_MS + i) / 1000).toFixed(6),
-        node: 'n',
-        epoch: 1,
-        seq: insert * ROWS + i,
-        model: 'm',
-        version,
-        variant: 'champion',
-        outcome: 'ok',
-        segment: segment?.(i) ?? {},
-        num: num(random),
-        score: 'nan',
-        share: 1,
-      }));
-      await client.insert({ table: 'tidegate.inference_log', values, format: 'JSONEachRow' });
-    },
-    ask: async (path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
-      const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
-      const response = await app.request(`/v1/models/m/${path}`, init);
-      return { status: response.status, body: await response.json() };
-    },
-  };
-}
-
-const iso = (hour: number) => new Date(START_MS + hour * HOUR_MS).toISOString();
-const FIRST_HOUR = { window: { from: iso(0), to: iso(1) }, version: 1 };
-const NEXT_HOUR = `from=${iso(1)}&to=${iso(2)}`;
+import { FIRST_HOUR, iso, NEXT_HOUR, open, ROWS } from './logged-model.js';
 
 const ReportSchema = z.object({
   features: z.array(z.object({ feature: z.string(), verdict: z.string(), samples: z.object({ current: z.number() }) })),
