@@ -89,7 +89,11 @@ export function driftRoutes(services: Services): Hono {
 }
 
 /** Rows of the log that a reference was made from, whatever cuts the window has. */
-function rowsOf(model: string, { from, to, of_version }: ReferenceEntry): RowFilter {
+function rowsOf(model: string, { reference_id, from, to, of_version }: ReferenceEntry): RowFilter {
+  if (from === undefined || to === undefined) {
+    const message = `reference ${reference_id} was made from a file, whose rows are not in the log: mode=exact needs one of a window, or ${WINDOWS.map((name) => `reference=${name}`).join(' or ')}`;
+    throw new TidegateError('INVALID_PARAMETER', message);
+  }
   return { model, from_ms: Date.parse(from), to_ms: Date.parse(to), version: of_version };
 }
 
@@ -118,6 +122,6 @@ async function chosen(
     throw new TidegateError('NOT_FOUND', `model '${model}' has no reference ${reference}: GET …/references lists them`);
   }
   const end = to ?? now_ms();
-  const begin = from ?? Math.max(end - DAY_MS, Date.parse(newest.to));
+  const begin = from ?? Math.max(end - DAY_MS, newest.to === undefined ? 0 : Date.parse(newest.to));
   return { spec: await references.read(model, entry.reference_id), window: nonEmpty(begin, end), entry };
 }

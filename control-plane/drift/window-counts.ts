@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { BinSpec } from '../../contract/bin-spec.js';
-import { type RowFilter, stateConditions } from '../log/rows.js';
+import { logRows, type RowFilter, stateConditions } from '../log/rows.js';
 import { binCounts, byFeature } from '../reference/bin-counts.js';
 import { columnGroups, type VersionColumns } from '../reference/spec-columns.js';
 
@@ -83,7 +83,8 @@ export async function windowCounts(
   const spans = rest.filter((span) => hasRows(span, total) || isPartial(span));
   for (const span of spans) {
     for (const { version, columns } of columnGroups(versions, filter)) {
-      parts.push(await binCounts(client, database, columns, spec.features, { ...filter, ...span, version }));
+      const source = logRows(database, { ...filter, ...span, version });
+      parts.push(await binCounts(client, source, columns, spec.features));
     }
   }
   return { counts: added(parts, spec.features.length), state_hours: hours.length, counted_spans: spans.length };

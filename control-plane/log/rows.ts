@@ -17,6 +17,11 @@ export function rowConditions(filter: RowFilter): string {
   return `${anyRowConditions(filter)} AND outcome = 'ok'`;
 }
 
+/** What stands behind FROM for these rows. */
+export function logRows(database: string, filter: RowFilter): string {
+  return `${database}.inference_log WHERE ${rowConditions(filter)}`;
+}
+
 /** The same for every request that was logged, refused and failed ones included. */
 export function anyRowConditions(filter: RowFilter): string {
   const { from_ms, to_ms, segment } = filter;

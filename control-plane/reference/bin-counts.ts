@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { FeatureBins } from '../../contract/bin-spec.js';
-import { type RowFilter, rowConditions } from '../log/rows.js';
 import { binExpression } from './bin-expression.js';
 import type { FeatureColumn } from './feature-column.js';
 
@@ -10,17 +9,16 @@ const CountSchema = z.object({ feature: z.number(), bin: z.number(), n: z.coerce
 /** What a million rows of 32 features need at most; statements of many edges are long. */
 const MOST_STATEMENT_BYTES = 1024 * 1024;
 
-/** Rows of the log by bin, counted from the values themselves: for windows that no state covers. One map for each column. */
+/** Rows by bin, counted from the values themselves: for windows that no state covers. `source` stands behind FROM. One map for each column. */
 export async function binCounts(
   client: ClickHouseClient,
-  database: string,
+  source: string,
   columns: readonly FeatureColumn[],
   bins: readonly FeatureBins[],
-  filter: RowFilter,
 ): Promise<ReadonlyMap<number, number>[]> {
   const expressions = columns.map(({ value }, i) => binExpression(bins[i], value));
   const query = `SELECT toUInt16(position - 1) AS feature, bin, count() AS n
-    FROM (SELECT [${expressions.join(', ')}] AS all FROM ${database}.inference_log WHERE ${rowConditions(filter)})
+    FROM (SELECT [${expressions.join(', ')}] AS all FROM ${source})
     ARRAY JOIN all AS bin, arrayEnumerate(all) AS position GROUP BY feature, bin`;
   const answer = await client.query({
     query,

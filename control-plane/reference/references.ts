@@ -1,13 +1,15 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import { quoted } from '../../clickhouse/table.js';
 import type { BinSpec, FeatureBins } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
-import { layoutsOf } from '../log/layouts.js';
-import { type RowFilter, rowConditions } from '../log/rows.js';
+import { layoutsOf, type ReadLayout } from '../log/layouts.js';
+import { logRows, type RowFilter } from '../log/rows.js';
 import { binCounts } from './bin-counts.js';
 import { categoriesOf, countsInOrder, FEW_VALUES, fineBins, numericEdges } from './edges.js';
 import { type FeatureColumn, featureColumns } from './feature-column.js';
+import { withSentRows } from './sent-rows.js';
 
 /** A reference of drift, without its bins. */
 export interface ReferenceEntry {
@@ -18,14 +20,24 @@ export interface ReferenceEntry {
   /** Rows that it was made from, and of which version. */
   readonly rows: number;
   readonly of_version?: number | undefined;
-  readonly from: string;
-  readonly to: string;
+  /** The window; undefined: it was made from a file. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
   readonly created_at: string;
 }
 
+/** Rows that a reference is made from. */
+interface ReferenceRows {
+  /** Stands behind FROM. */
+  readonly source: string;
+  readonly columns: readonly FeatureColumn[];
+  /** `the file has` */
+  readonly what: string;
+}
+
 const OriginSchema = z.object({
-  from: z.string(),
-  to: z.string(),
+  from: z.string().optional(),
+  to: z.string().optional(),
   rows: z.number(),
   of_version: z.number().optional(),
 });
@@ -102,43 +114,60 @@ export class References {
 
   /** Freezes what was logged in a window. Throws MODEL_NOT_FOUND, and INVALID_REQUEST for a window with too few rows. */
   async freeze(filter: RowFilter): Promise<ReferenceEntry> {
-    const layouts = await layoutsOf(this.#client, this.#database, filter.model);
-    const layout = layouts.find(({ version }) => filter.version === undefined || version === filter.version);
-    if (layout === undefined) {
-      throw new TidegateError(
-        'MODEL_NOT_FOUND',
-        `version ${filter.version} of model '${filter.model}' has never been logged`,
-      );
-    }
-    const rows = { ...filter, version: layout.version };
-    const count = await this.#count(rows);
+    const layout = await this.#layout(filter.model, filter.version);
+    const source = logRows(this.#database, { ...filter, version: layout.version });
     const [from, to] = [new Date(filter.from_ms).toISOString(), new Date(filter.to_ms).toISOString()];
-    if (count < LEAST_REFERENCE_ROWS) {
-      const message = `the window from ${from} to ${to} has ${count} rows of ${filter.model} ${layout.version}: a reference needs ${LEAST_REFERENCE_ROWS}`;
+    const what = `the window from ${from} to ${to} has`;
+    return this.#make(
+      filter.model,
+      { source, columns: featureColumns(layout), what },
+      { from, to, of_version: layout.version },
+    );
+  }
+
+  /** Makes one of the rows of a file. Throws as `freeze`, and INVALID_REQUEST for a file that cannot be read or lacks a feature. */
+  async fromFile(
+    { model, version }: { readonly model: string; readonly version?: number | undefined },
+    file: { readonly rows: Readable; readonly format: string },
+  ): Promise<ReferenceEntry> {
+    const layout = await this.#layout(model, version);
+    return withSentRows(this.#client, this.#database, layout, file, ({ table, columns }) =>
+      this.#make(model, { source: table, columns, what: 'the file has' }, { of_version: layout.version }),
+    );
+  }
+
+  async #layout(model: string, version: number | undefined): Promise<ReadLayout> {
+    const layouts = await layoutsOf(this.#client, this.#database, model);
+    const layout = layouts.find((each) => version === undefined || each.version === version);
+    if (layout !== undefined) return layout;
+    throw new TidegateError('MODEL_NOT_FOUND', `version ${version} of model '${model}' has never been logged`);
+  }
+
+  async #make(model: string, { source, columns, what }: ReferenceRows, origin: object): Promise<ReferenceEntry> {
+    const rows = await this.#count(source);
+    if (rows < LEAST_REFERENCE_ROWS) {
+      const message = `${what} ${rows} rows of ${model}: a reference needs ${LEAST_REFERENCE_ROWS}`;
       throw new TidegateError('INVALID_REQUEST', message);
     }
-    const columns = featureColumns(layout);
-    const shapes = await Promise.all(columns.map((column) => this.#shape(column, rows, fineBins(columns.length))));
-    const counted = await binCounts(this.#client, this.#database, columns, shapes, rows);
+    const shapes = await Promise.all(columns.map((column) => this.#shape(column, source, fineBins(columns.length))));
+    const counted = await binCounts(this.#client, source, columns, shapes);
     const features = shapes.map((bins, i): FeatureBins => ({ ...bins, reference: countsInOrder(bins, counted[i]) }));
-    const spec: BinSpec = { spec_id: Date.now() * 1000, model: filter.model, version: 0, features };
-    await this.#write(spec, JSON.stringify({ from, to, rows: count, of_version: layout.version }));
-    const [entry] = (await this.list(filter.model)).filter(({ reference_id }) => reference_id === spec.spec_id);
+    // Two that are made in the same millisecond must not be one.
+    const spec_id = Date.now() * 1000 + Math.floor(Math.random() * 1000);
+    await this.#write({ spec_id, model, version: 0, features }, JSON.stringify({ ...origin, rows }));
+    const [entry] = (await this.list(model)).filter(({ reference_id }) => reference_id === spec_id);
     return entry;
   }
 
-  async #count(filter: RowFilter): Promise<number> {
-    const [row] = await this.#rows(
-      `SELECT count() AS n FROM ${this.#database}.inference_log WHERE ${rowConditions(filter)}`,
-    );
+  async #count(source: string): Promise<number> {
+    const [row] = await this.#rows(`SELECT count() AS n FROM ${source}`);
     return z.object({ n: z.coerce.number() }).parse(row).n;
   }
 
-  async #shape({ feature, kind, value }: FeatureColumn, filter: RowFilter, bins: number): Promise<FeatureBins> {
-    const source = `FROM ${this.#database}.inference_log WHERE ${rowConditions(filter)}`;
+  async #shape({ feature, kind, value }: FeatureColumn, source: string, bins: number): Promise<FeatureBins> {
     if (kind === 'categorical') {
       const rows = await this.#rows(
-        `SELECT ${value} AS category ${source} GROUP BY category ORDER BY count() DESC, category LIMIT 1001`,
+        `SELECT ${value} AS category FROM ${source} GROUP BY category ORDER BY count() DESC, category LIMIT 1001`,
       );
       const found = z.array(z.object({ category: z.string() })).parse(rows);
       return { kind, feature, categories: categoriesOf(found.map(({ category }) => category)), reference: [] };
@@ -146,7 +175,7 @@ export class References {
     const levels = Array.from({ length: bins - 1 }, (_, i) => (i + 1) / bins).join(', ');
     const [row] = await this.#rows(
       `SELECT min(x) AS least, max(x) AS greatest, arraySort(groupUniqArray(${FEW_VALUES + 1})(x)) AS found, quantilesTDigest(${levels})(x) AS quantiles
-       FROM (SELECT ${value} AS x ${source}) WHERE isFinite(x)`,
+       FROM (SELECT ${value} AS x FROM ${source}) WHERE isFinite(x)`,
     );
     const { least, greatest, found, quantiles } = SummarySchema.parse(row);
     const summary = {

@@ -1,9 +1,14 @@
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
 import type { Services } from '../app.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import { References } from './references.js';
+import { FILE_FORMATS } from './sent-rows.js';
+
+const ReadableBytesSchema = z.instanceof(ReadableStream);
 
 /** References of a model: docs/control-plane.md. */
 export function referenceRoutes({ client, database, now_ms }: Services): Hono {
@@ -12,12 +17,21 @@ export function referenceRoutes({ client, database, now_ms }: Services): Hono {
     window: z.strictObject({ from: moment(now_ms), to: moment(now_ms) }),
     version: z.int().positive().optional(),
   });
+  const FileSchema = z.strictObject({ version: z.coerce.number().int().positive().optional() });
   const app = new Hono();
   app.get('/:model/references', async (context) => {
     parsed(z.strictObject({}), context.req.query());
     return context.json({ items: await references.list(context.req.param('model')) });
   });
   app.post('/:model/references', async (context) => {
+    const type = context.req.header('content-type')?.split(';')[0].trim().toLowerCase() ?? '';
+    const format = FILE_FORMATS[type];
+    const { body } = context.req.raw;
+    if (format !== undefined && body !== null) {
+      const asked = parsed(FileSchema, context.req.query());
+      const file = { rows: Readable.fromWeb(ReadableBytesSchema.parse(body)), format };
+      return context.json(await references.fromFile({ model: context.req.param('model'), ...asked }, file), 201);
+    }
     const { window, version } = parsed(FreezeSchema, bodyObject(await context.req.text()));
     const span = nonEmpty(window.from, window.to);
     return context.json(await references.freeze({ model: context.req.param('model'), ...span, version }), 201);

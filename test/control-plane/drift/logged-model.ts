@@ -61,6 +61,12 @@ export async function open(t: Cleanup, versions: Readonly<Record<number, readonl
       }));
       await client.insert({ table: 'tidegate.inference_log', values, format: 'JSONEachRow' });
     },
+    client,
+    send: async (path: string, type: string, body: string | Uint8Array): Promise<{ status: number; body: unknown }> => {
+      const init = { method: 'POST', body, headers: { 'content-type': type } };
+      const response = await app.request(`/v1/models/m/${path}`, init);
+      return { status: response.status, body: await response.json() };
+    },
     ask: async (path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }> => {
       const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
       const response = await app.request(`/v1/models/m/${path}`, init);
