@@ -148,6 +148,13 @@ export interface LoggedFeature {
 }
 
 /**
+ * How an outcome that is known later judges a row. `binary`: `score` is the probability of one class; `multiclass`: `class` is right or wrong;
+ * `regression`: `score` is near or far; `none`: nothing of the row can be judged.
+ */
+export const TASKS = ['binary', 'multiclass', 'regression', 'none'] as const;
+export type Task = (typeof TASKS)[number];
+
+/**
  * How the rows of one version lie in the log: a row of `feature_layouts` (model, version, layout). Position in `features` among those of
  * its kind is the index in `num` or `cat`.
  */
@@ -162,6 +169,10 @@ export interface LogLayout {
   readonly classes: readonly string[];
   /** What `score` is: a probability in [0, 1], a plain value, or nothing. */
   readonly score: 'probability' | 'value' | 'none';
+  /** What the model's labels are compared with. */
+  readonly task: Task;
+  /** With task `binary`: the class whose probability `score` is; '' where nobody named it. Else ''. */
+  readonly positive_class: string;
   /** Where a row is too large to be kept, its digest is. */
   readonly inputs: 'kept' | 'digest';
 }

@@ -173,6 +173,8 @@ function fill(spool: Spool, rows: number, rows_each: number, features: number): 
       output_texts: [],
       classes: ['no', 'yes'],
       score: 'probability',
+      task: 'binary',
+      positive_class: 'yes',
       inputs: 'kept',
     },
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import { TidegateError } from '../../contract/error.js';
+import { TASKS } from '../../contract/prediction-record.js';
 
 const FeatureSchema = z.object({
   name: z.string(),
@@ -11,6 +12,9 @@ const LayoutSchema = z.object({
   features: z.array(FeatureSchema),
   classes: z.array(z.string()),
   score: z.enum(['probability', 'value', 'none']),
+  // Layouts of before there were labels do not say.
+  task: z.enum(TASKS).default('none'),
+  positive_class: z.string().default(''),
   inputs: z.enum(['kept', 'digest']),
 });
 const RowSchema = z.object({ version: z.number(), layout: z.string() });

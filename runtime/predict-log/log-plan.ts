@@ -44,6 +44,8 @@ export function planLog({ model, version, signature, manifest, batching }: Serve
     output_texts: outcome.text_names,
     classes: outcome.classes,
     score: outcome.scored,
+    task: outcome.task,
+    positive_class: outcome.positive_class,
     inputs: features.kept,
   };
   return { layout, features, outcome, policy, share: shareOf(policy) };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LogLayout } from '../../contract/prediction-record.js';
+import { type LogLayout, TASKS } from '../../contract/prediction-record.js';
 import type { SlabViews } from '../codec/slab-views.js';
 import { DOUBLE, FACE_NAMES, FLAG, type LoggedFace, TEXT, WORD } from './record-format.js';
 
@@ -28,6 +28,9 @@ const LogLayoutSchema: z.ZodType<LogLayout> = z.object({
   output_texts: z.array(z.string()),
   classes: z.array(z.string()),
   score: z.enum(['probability', 'value', 'none']),
+  // Segments of before there were labels do not say.
+  task: z.enum(TASKS).default('none'),
+  positive_class: z.string().default(''),
   inputs: z.enum(['kept', 'digest']),
 });
 

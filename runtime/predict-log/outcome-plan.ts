@@ -1,5 +1,6 @@
 import type { Datatype } from '../../contract/datatype.js';
 import type { LogPolicy } from '../../contract/log-policy.js';
+import type { Task } from '../../contract/prediction-record.js';
 import type { TensorSpec } from '../../contract/signature.js';
 import { isFloat } from './element-reader.js';
 import { elementsOf, invalid, unknown } from './feature-plan.js';
@@ -44,6 +45,9 @@ export interface OutcomePlan {
   readonly score: ScoreRule;
   readonly class: ClassRule;
   readonly scored: 'probability' | 'value' | 'none';
+  readonly task: Task;
+  /** The class whose probability the score is; '' where it has no name, or is of no one class. */
+  readonly positive_class: string;
 }
 
 type Labels = Readonly<Record<string, readonly string[]>>;
@@ -70,6 +74,8 @@ export function planOutcome(
   const classes = source < 0 || !hasLabels(outputs[source], labels) ? [] : labels[outputs[source].name];
   checkPositive(policy, classes);
   const score = decideScore(outputs, labelled, policy, labels);
+  const scored = scoredAs(score, outputs, labels);
+  const task = taskOf(score, scored, classRule);
   return {
     outputs,
     output_names: names(false),
@@ -78,8 +84,24 @@ export function planOutcome(
     classes,
     score,
     class: classRule,
-    scored: scoredAs(score, outputs, labels),
+    scored,
+    task,
+    positive_class: task === 'binary' ? positiveClass(score, outputs, labels) : '',
   };
+}
+
+function taskOf(score: ScoreRule, scored: OutcomePlan['scored'], { kind }: ClassRule): Task {
+  if (scored === 'probability' && score.kind === 'element') return 'binary';
+  if (kind !== 'none') return 'multiclass';
+  return scored === 'value' ? 'regression' : 'none';
+}
+
+function positiveClass(score: ScoreRule, outputs: readonly PlannedLogOutput[], labels: Labels): string {
+  if (score.kind !== 'element') return '';
+  const output = outputs[score.output];
+  if (!hasLabels(output, labels)) return '';
+  // One probability is that of the second of two classes.
+  return labels[output.name][output.elements === 1 ? 1 : score.element] ?? '';
 }
 
 function planOutputs(specs: readonly TensorSpec[], batched: boolean): PlannedLogOutput[] {

@@ -223,6 +223,8 @@ export function emptyPrediction(memory: SlabViews): LoggedPrediction {
     output_texts: [],
     classes: [],
     score: 'none',
+    task: 'none',
+    positive_class: '',
     inputs: 'kept',
   } as const;
   return new LoggedPrediction(memory, { id: 0, layout, segments: [] });

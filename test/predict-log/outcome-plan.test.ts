@@ -30,12 +30,26 @@ const element = (output: number, index: number) => ({ kind: 'element', output, e
 const YES = { p: ['no', 'yes'] };
 
 /** What is tried, its plan, and the rules that it should have. */
-const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored: string][] = [
-  ['two labels', plan([['p', 'FP32', 2]], YES), element(0, 1), { kind: 'greatest', output: 0 }, 'probability'],
-  ['one probability of two', plan([['p', 'FP32', 1]], YES), element(0, 0), { kind: 'half', output: 0 }, 'probability'],
-  ['a value', plan([['y', 'FP64', 1]]), element(0, 0), NONE, 'value'],
-  ['a value without dimensions', plan([['y', 'FP16']]), element(0, 0), NONE, 'value'],
-  ['a vector', plan([['y', 'FP32', 3]]), NONE, NONE, 'none'],
+const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored: string, task: string][] = [
+  [
+    'two labels',
+    plan([['p', 'FP32', 2]], YES),
+    element(0, 1),
+    { kind: 'greatest', output: 0 },
+    'probability',
+    'binary',
+  ],
+  [
+    'one probability of two',
+    plan([['p', 'FP32', 1]], YES),
+    element(0, 0),
+    { kind: 'half', output: 0 },
+    'probability',
+    'binary',
+  ],
+  ['a value', plan([['y', 'FP64', 1]]), element(0, 0), NONE, 'value', 'regression'],
+  ['a value without dimensions', plan([['y', 'FP16']]), element(0, 0), NONE, 'value', 'regression'],
+  ['a vector', plan([['y', 'FP32', 3]]), NONE, NONE, 'none', 'none'],
   [
     'two values',
     plan([
@@ -44,6 +58,7 @@ const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored
     ]),
     NONE,
     NONE,
+    'none',
     'none',
   ],
   [
@@ -55,6 +70,7 @@ const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored
     element(1, 1),
     { kind: 'text', output: 0 },
     'probability',
+    'binary',
   ],
   [
     'a label and many',
@@ -65,12 +81,20 @@ const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored
     { kind: 'greatest', output: 1 },
     { kind: 'text', output: 0 },
     'probability',
+    'multiclass',
   ],
-  ['labels of a number', plan([['y', 'INT32', 1]], { y: ['a', 'b', 'c'] }), NONE, { kind: 'index', output: 0 }, 'none'],
-  ['a number of another name', plan([['count', 'INT64', 1]]), NONE, NONE, 'none'],
-  ['labels that do not fit', plan([['p', 'FP32', 3]], YES), NONE, NONE, 'none'],
-  ['too large', plan([['p', 'FP32', MOST_OUTPUT_VALUES + 1]]), NONE, NONE, 'none'],
-  ['varying', plan([['p', 'FP32', -1]]), NONE, NONE, 'none'],
+  [
+    'labels of a number',
+    plan([['y', 'INT32', 1]], { y: ['a', 'b', 'c'] }),
+    NONE,
+    { kind: 'index', output: 0 },
+    'none',
+    'multiclass',
+  ],
+  ['a number of another name', plan([['count', 'INT64', 1]]), NONE, NONE, 'none', 'none'],
+  ['labels that do not fit', plan([['p', 'FP32', 3]], YES), NONE, NONE, 'none', 'none'],
+  ['too large', plan([['p', 'FP32', MOST_OUTPUT_VALUES + 1]]), NONE, NONE, 'none', 'none'],
+  ['varying', plan([['p', 'FP32', -1]]), NONE, NONE, 'none', 'none'],
   [
     'said',
     plan(
@@ -84,12 +108,21 @@ const TABLE: readonly [string, OutcomePlan, score: object, klass: object, scored
     element(0, 0),
     { kind: 'text', output: 1 },
     'probability',
+    'binary',
   ],
 ];
 
+test('the class of a binary score is named where it can be', () => {
+  assert.equal(plan([['p', 'FP32', 2]], YES).positive_class, 'yes');
+  assert.equal(plan([['p', 'FP32', 2]], YES, { positive_class: 'no' }).positive_class, 'no');
+  assert.equal(plan([['p', 'FP32', 1]], YES).positive_class, 'yes');
+  assert.equal(plan([['probability', 'FP32', 1]]).positive_class, '', 'nobody named it');
+  assert.equal(plan([['p', 'FP32', 3]], { p: ['a', 'b', 'c'] }).positive_class, '', 'the score is of no one class');
+});
+
 test('score and class follow from names, types, sizes and labels of the outputs', () => {
-  for (const [what, { score, class: found, scored }, wantedScore, wantedClass, wantedKind] of TABLE) {
-    assert.deepEqual([score, found, scored], [wantedScore, wantedClass, wantedKind], what);
+  for (const [what, { score, class: found, scored, task }, wantedScore, wantedClass, wantedKind, wantedTask] of TABLE) {
+    assert.deepEqual([score, found, scored, task], [wantedScore, wantedClass, wantedKind, wantedTask], what);
   }
   const names = plan([
     ['a', 'FP32', 2],

@@ -40,6 +40,8 @@ export const TEST_LAYOUT: RecordLayout = {
     output_texts: [],
     classes: ['no', 'yes', 'perhaps'],
     score: 'probability',
+    task: 'multiclass',
+    positive_class: '',
     inputs: 'kept',
   },
 };
