@@ -4,6 +4,7 @@ import type { ClickHouseClient } from '../clickhouse/connection.js';
 import { TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
 import { driftRoutes } from './drift/routes.js';
+import { labelRoutes } from './labels/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
 import { referenceRoutes } from './reference/routes.js';
@@ -14,6 +15,8 @@ export interface Services {
   readonly database: string;
   readonly log: Log;
   readonly now_ms: () => number;
+  /** Told of labels that were stored. */
+  readonly labelsCame?: () => void;
 }
 
 /** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
@@ -35,6 +38,7 @@ export function createApp(services: Services): Hono {
     const { success } = await services.client.ping();
     return context.json({ ready: success }, success ? 200 : 503);
   });
+  app.route('/v1/labels', labelRoutes(services));
   app.route('/v1/models', referenceRoutes(services));
   app.route('/v1/models', driftRoutes(services));
   app.route('/v1/models', predictionRoutes(services));

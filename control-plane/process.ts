@@ -9,6 +9,8 @@ import { listenError } from '../std/port-holder.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { createApp } from './app.js';
+import { Joiner } from './labels/join/joiner.js';
+import { JoinLoop } from './labels/join/loop.js';
 
 const RETRY_MS = 1000;
 
@@ -36,12 +38,17 @@ export async function runControlPlane(config: Config, program: string): Promise<
   });
   const stopped = new AbortController();
   const { clickhouse_database: database, clickhouse_cluster: cluster } = config;
-  const app = createApp({ client, database, log, now_ms: Date.now });
+  const joiner = new Joiner({ client, database, window_ms: config.label_window_ms });
+  const joining = new JoinLoop(joiner, log);
+  const labelsCame = () => joining.poke();
+  const app = createApp({ client, database, log, now_ms: Date.now, labelsCame });
   const server = createServer(getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-  void keepMigrating(client, { database, cluster, program }, log, stopped.signal);
+  void keepMigrating(client, { database, cluster, program }, log, stopped.signal).then(() =>
+    joining.run(stopped.signal),
+  );
   log.info({ url }, `listening on ${url}`);
   const stop = () => {
     stopped.abort();

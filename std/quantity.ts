@@ -1,13 +1,13 @@
 type Units = Readonly<Record<string, number>>;
 
 const SIZES: Units = { b: 1, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, kb: 1e3, mb: 1e6, gb: 1e9 };
-const TIMES_MS: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const TIMES_MS: Units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const TIMES_US: Units = { us: 1, ms: 1000, s: 1_000_000 };
 const NONE: Units = {};
 
 /** The units that people write, from the largest; a value is shown in the first one that divides it. */
 const SHOWN: Units = { GiB: 2 ** 30, MiB: 2 ** 20, KiB: 2 ** 10 };
-const SHOWN_MS: Units = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
+const SHOWN_MS: Units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 const SHOWN_US: Units = { s: 1_000_000, ms: 1000, us: 1 };
 
 /**

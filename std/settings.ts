@@ -106,6 +106,12 @@ export const ConfigSchema = z.strictObject({
     .max(65_535)
     .default(8090)
     .describe('port of the control plane; 0: one that the system gives'),
+  label_window_ms: z
+    .int()
+    .min(1)
+    .max(400 * 86_400_000)
+    .default(30 * 86_400_000)
+    .describe('labels of outcomes that were known later than this after their prediction do not count'),
   store_port: z
     .int()
     .min(0)

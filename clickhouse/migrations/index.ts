@@ -1,6 +1,7 @@
 import type { Migration } from '../migration.js';
 import { predictionLog } from './0001-prediction-log.js';
 import { driftStates } from './0002-drift-states.js';
+import { labelStates } from './0003-labels.js';
 
 /** Every step that this program knows, in order. */
-export const MIGRATIONS: readonly Migration[] = [predictionLog, driftStates];
+export const MIGRATIONS: readonly Migration[] = [predictionLog, driftStates, labelStates];

@@ -1,4 +1,4 @@
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
@@ -6,6 +6,7 @@ import { classifyFailure } from '../../clickhouse/failure.js';
 import { quoted } from '../../clickhouse/table.js';
 import { CLASS_FEATURE, SCORE_FEATURE } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
+import { ByteLimit } from '../byte-limit.js';
 import type { ReadLayout } from '../log/layouts.js';
 import { type FeatureColumn, featureColumns } from './feature-column.js';
 
@@ -92,25 +93,6 @@ async function fill(
   throw new TidegateError('INVALID_REQUEST', `the file cannot be read as ${format}: ${reason}`, {
     cause: taken.reason,
   });
-}
-
-/** Lets so many bytes through, and fails at the next one. */
-class ByteLimit extends Transform {
-  readonly #most: number;
-  #passed = 0;
-  isBeyond = false;
-
-  constructor(most: number) {
-    super();
-    this.#most = most;
-  }
-
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error, chunk?: Buffer) => void): void {
-    this.#passed += chunk.length;
-    this.isBeyond = this.#passed > this.#most;
-    if (this.isBeyond) done(new RangeError(`more than ${this.#most} bytes`));
-    else done(undefined, chunk);
-  }
 }
 
 /** Score and class are optional in a file, features are not. */
