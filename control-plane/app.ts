@@ -5,6 +5,7 @@ import { TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
 import { driftRoutes } from './drift/routes.js';
 import { labelRoutes } from './labels/routes.js';
+import { performanceRoutes } from './performance/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
 import { referenceRoutes } from './reference/routes.js';
@@ -41,6 +42,7 @@ export function createApp(services: Services): Hono {
   app.route('/v1/labels', labelRoutes(services));
   app.route('/v1/models', referenceRoutes(services));
   app.route('/v1/models', driftRoutes(services));
+  app.route('/v1/models', performanceRoutes(services));
   app.route('/v1/models', predictionRoutes(services));
   return app;
 }

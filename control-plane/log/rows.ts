@@ -38,9 +38,14 @@ export function anyRowConditions(filter: RowFilter): string {
 
 /** Conditions on a table of states. Its hours must lie within the filter wholly: that is for the caller to see to. */
 export function stateConditions(filter: RowFilter): string {
-  const { from_ms, to_ms, segment } = filter;
+  return `${hourConditions(filter)} AND segment = ${quoted(filter.segment ?? '')}`;
+}
+
+/** The same for rows of any segment. */
+export function hourConditions(filter: RowFilter): string {
+  const { from_ms, to_ms } = filter;
   const hours = `hour >= toDateTime(${from_ms / 1000}, 'UTC') AND hour < toDateTime(${to_ms / 1000}, 'UTC')`;
-  return [...cuts(filter), hours, `segment = ${quoted(segment ?? '')}`].join(' AND ');
+  return [...cuts(filter), hours].join(' AND ');
 }
 
 function cuts({ model, version, variant, node }: RowFilter): string[] {
