@@ -35,9 +35,8 @@ const MOST_CHARACTERS = 1024;
 const MOST_AHEAD_MS = 300_000;
 
 const name = z.string().min(1).max(MOST_CHARACTERS);
-const time = z.union([z.iso.datetime({ offset: true }), z.date()], {
-  error: 'give a time like 2026-01-31T12:00:00Z',
-});
+const TIME = { error: 'give a time like 2026-01-31T12:00:00Z' };
+const time = z.union([z.iso.datetime({ offset: true, ...TIME }), z.date(TIME)], TIME);
 const LabelSchema = z.strictObject({
   request_id: name.optional(),
   row: z.int().min(0).max(0xff_ff_ff_ff).optional(),

@@ -40,12 +40,17 @@ export interface UploadReport {
 
 /** Counts what is wrong, and keeps the first of it. */
 class Rejections {
-  readonly rows: RejectedRow[] = [];
+  readonly #rows: RejectedRow[] = [];
   count = 0;
+
+  /** In the order of the file. */
+  get rows(): readonly RejectedRow[] {
+    return [...this.#rows].sort((a, b) => a.row - b.row);
+  }
 
   add(row: number, problem: string): void {
     this.count++;
-    if (this.rows.length < MOST_REPORTED) this.rows.push({ row, problem });
+    if (this.#rows.length < MOST_REPORTED) this.#rows.push({ row, problem });
   }
 }
 

@@ -1,32 +1,13 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { driftText } from '../../cli/drift.js';
 import { sparkbars } from '../../cli/sparkbars.js';
 import { migrate } from '../../clickhouse/migrate.js';
-import { until } from '../harness/ask.js';
-import { BUILT } from '../harness/checkout.js';
+import { startControlProcess } from '../harness/control-process.js';
 import { startStoreProcess } from '../harness/store-process.js';
 import { tidegate } from './command.js';
 
 const HOUR_MS = 3_600_000;
-const LISTENING = /listening on (http:\/\/127\.0\.0\.1:\d+)/;
-
-async function controlPlane(t: TestContext, clickhouse: string): Promise<{ url: string; child: ChildProcess }> {
-  const args = [join(BUILT, 'cli', 'main.js'), 'control-plane', '--control-port', '0', '--log-format', 'json'];
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, CLICKHOUSE_URL: clickhouse },
-  });
-  t.after(() => void child.kill('SIGKILL'));
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    output += chunk.toString('utf8');
-  });
-  await until('the control plane listens', () => LISTENING.test(output));
-  return { url: LISTENING.exec(output)?.[1] ?? '', child };
-}
 
 test('tidegate drift asks a real control plane, and says what moved; a signal ends the control plane with 0', async (t) => {
   const { client, url: clickhouse } = await startStoreProcess(t);
@@ -56,7 +37,7 @@ test('tidegate drift asks a real control plane, and says what moved; a signal en
     }));
   const values = [...rows(now_ms - 2 * HOUR_MS, 0), ...rows(now_ms - HOUR_MS / 2, 60)];
   await client.insert({ table: 'tidegate.inference_log', values, format: 'JSONEachRow' });
-  const { url, child } = await controlPlane(t, clickhouse);
+  const { url, child } = await startControlProcess(t, clickhouse);
 
   const early = await tidegate(['drift', 'm', '--control-url', url]);
   assert.equal(early.code, 3);

@@ -1,46 +1,44 @@
 import type { Readable } from 'node:stream';
-import { type CsvError, parse } from 'csv-parse';
+import { parse } from 'csv-parse';
 import { z } from 'zod';
 import { TidegateError } from '../../../contract/error.js';
 import { type GivenRow, knownCells } from '../given-row.js';
 import { LABEL_MEMBERS } from '../label.js';
 
-const CellsSchema = z.record(z.string(), z.unknown());
+const RecordSchema = z.object({
+  record: z.record(z.string(), z.unknown()),
+  info: z.object({ records: z.number(), invalid_field_length: z.number() }),
+});
 const WHOLE = ['row', 'version'];
 const MOST_RECORD_BYTES = 64 * 1024;
 
 /** A header and rows (RFC 4180). Columns that labels do not have are left out. Throws INVALID_REQUEST for a file without a column of labels. */
 export async function* csvRows(body: Readable): AsyncGenerator<GivenRow> {
-  const broken: GivenRow[] = [];
+  let broken: GivenRow[] = [];
   const parser = parse({
     columns: (header: string[]) => checkedHeader(header.map((each) => each.trim())),
     bom: true,
     trim: true,
+    info: true,
     skip_empty_lines: true,
     max_record_size: MOST_RECORD_BYTES,
     skip_records_with_error: true,
     on_skip: (error) => {
-      // Rows that were read and those that were not are numbered together.
-      broken.push({ row: rowOf(error), problem: error?.message ?? 'the row cannot be read' });
+      const { records, invalid_field_length } = parser.info;
+      const problem = error?.message ?? 'the row cannot be read';
+      broken.push({ row: records + invalid_field_length + 1, problem });
     },
   });
   body.once('error', (error) => parser.destroy(error));
   body.pipe(parser);
-  let read = 0;
-  for await (const record of parser) {
-    while (broken.length > 0) {
-      read++;
-      yield* broken.splice(0, 1);
-    }
-    yield { row: ++read, value: typedCells(knownCells(CellsSchema.parse(record), LABEL_MEMBERS)) };
+  for await (const each of parser) {
+    const { record, info } = RecordSchema.parse(each);
+    yield { row: info.records + info.invalid_field_length, value: typedCells(knownCells(record, LABEL_MEMBERS)) };
+    // The parser is some rows ahead.
+    yield* broken;
+    broken = [];
   }
   yield* broken;
-}
-
-function rowOf(error: CsvError | undefined): number {
-  const records = error === undefined ? undefined : error['records'];
-  const skipped = error === undefined ? undefined : error['invalid_field_length'];
-  return (typeof records === 'number' ? records : 0) + (typeof skipped === 'number' ? skipped : 0) + 1;
 }
 
 function checkedHeader(header: readonly string[]): string[] {
