@@ -6,6 +6,8 @@ import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAskCommands } from './ask-commands.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
+import { addLabels } from './labels.js';
+import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
 import { addSettings, configOf } from './settings.js';
 import { table } from './table.js';
@@ -31,6 +33,8 @@ function build(): Command {
     .action((_options, command: Command) => printConfig(command));
   addAskCommands(program);
   addDrift(program);
+  addPerformance(program);
+  addLabels(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')

@@ -19,11 +19,28 @@ export interface Question<T> {
 /** Asks a running node. Ends the command with UNREACHABLE when none answers there, with REFUSED when it does not want to. */
 export async function ask<T>(url: string, { path, body, schema }: Question<T>): Promise<T> {
   const response = await reach(url, path, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) });
+  return answerOf(url, path, schema, response);
+}
+
+async function answerOf<T>(url: string, path: string, schema: z.ZodType<T>, response: Response): Promise<T> {
   const json = parseJson(await response.text());
   if (!response.ok) throw refusal(url, response.status, json);
   const answer = schema.safeParse(json);
   if (!answer.success) throw stranger(url, `its answer to ${path} is not what the Open Inference Protocol has`);
   return answer.data;
+}
+
+/** Something to be sent as it is. */
+export interface Sending<T> {
+  readonly path: string;
+  readonly body: Blob;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly schema: z.ZodType<T>;
+}
+
+/** As `ask`, with a body of any kind. */
+export async function send<T>(url: string, { path, body, headers, schema }: Sending<T>): Promise<T> {
+  return answerOf(url, path, schema, await reach(url, path, { method: 'POST', body, headers }));
 }
 
 export async function isReady(url: string): Promise<boolean> {

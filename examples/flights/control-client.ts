@@ -1,5 +1,11 @@
 import { z } from 'zod';
 
+/** A flight that has landed. */
+export interface Landing {
+  readonly request_id: string;
+  readonly label: 'late' | 'on_time';
+}
+
 const ReferencesSchema = z.object({ items: z.array(z.unknown()) });
 
 /** What the season asks of the control plane. A control plane that is not there at the moment is asked again later. */
@@ -21,6 +27,11 @@ export class ControlClient {
   async freeze(model: string, from: Date, to: Date): Promise<boolean> {
     const window = { from: from.toISOString(), to: to.toISOString() };
     return (await this.#post(`/v1/models/${model}/references`, { window })) !== undefined;
+  }
+
+  /** Sends what became of flights, by the ids of their requests. Whether they were taken. */
+  async label(landings: readonly Landing[]): Promise<boolean> {
+    return (await this.#post('/v1/labels?model=flights&source=landings', landings)) !== undefined;
   }
 
   #post(path: string, body: unknown): Promise<unknown> {

@@ -5,6 +5,7 @@ import { TidegateClient } from '../../client/index.js';
 import { announceReady, whenOrphaned } from '../../std/supervised.js';
 import { DEFAULT_URL, numberOption, runProgram } from '../terminal/program.js';
 import { ControlClient } from './control-client.js';
+import { Landings } from './landings.js';
 import { readSeason, type Season, type SeasonFlight } from './season-file.js';
 
 const USAGE = `Lets the flights of January to June 2001 flow past a running server.
@@ -17,7 +18,8 @@ const USAGE = `Lets the flights of January to June 2001 flow past a running serv
   --once             stop after June, else begin again
   --file PATH        flights (default: those that set-up made)
 
-With a control plane January becomes the reference that drift is measured against.`;
+With a control plane January becomes the reference that drift is measured against, and each flight is labelled
+with how it landed, some seconds after it was scored.`;
 
 const REFERENCE_MONTH = '2001-01';
 const MODEL = 'flights';
@@ -37,10 +39,12 @@ class SeasonRun {
   /** Ids of one run differ from those of another. */
   readonly #run = Date.now().toString(36);
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #landings: Landings | undefined;
   #numbered = 0;
 
-  constructor(client: TidegateClient) {
+  constructor(client: TidegateClient, landings: Landings | undefined) {
     this.#client = client;
+    this.#landings = landings;
   }
 
   async play(flights: readonly SeasonFlight[], { rate, once }: SeasonSettings, stop: AbortSignal): Promise<void> {
@@ -59,11 +63,11 @@ class SeasonRun {
     await Promise.all(this.#inFlight);
   }
 
-  #score({ month, features }: SeasonFlight, number: number): void {
+  #score({ month, features, isLate }: SeasonFlight, number: number): void {
     const id = `flight-${this.#run}-${number}`;
     const inputs = { features: { data: features, shape: [1, features.length] } };
     const scored = this.#client.infer(MODEL, inputs, { id, parameters: { month } }).then(
-      () => undefined,
+      () => this.#landings?.add(id, isLate),
       // The node may be restarting: the season goes on, and the next flights find it again.
       () => undefined,
     );
@@ -112,11 +116,15 @@ async function main(interrupted: AbortSignal): Promise<void> {
   const season = await readSeason(values.file);
   const control = values['control-url'] === undefined ? undefined : new ControlClient(values['control-url']);
   announceReady(values.url);
-  const run = new SeasonRun(new TidegateClient(values.url));
+  const landings = control === undefined ? undefined : new Landings(control);
+  const run = new SeasonRun(new TidegateClient(values.url), landings);
+  const reporting = landings?.report(stop);
   if (control !== undefined) await makeReference(run, control, season, stop);
   const { flights } = season;
   const played = control === undefined ? flights : flights.filter(({ month }) => month !== REFERENCE_MONTH);
   await run.play(played, { rate, once: values.once }, stop);
+  asked.abort();
+  await reporting;
   // The channel to a supervisor would keep the process.
   process.disconnect?.();
 }
