@@ -40,6 +40,7 @@ const NO_ENGINE =
 const FLOWING = `Flights of 2001 flow past the model: January at once, as the reference, then a hundred a second. In another terminal, a minute from now:
   npx tidegate drift flights                            what moved since January
   npx tidegate drift flights --segment month=2001-03    in one month
+  npx tidegate performance flights --by segment:month   how right it was, once flights have landed
 `;
 
 /** The demo models: where set-up places them in a checkout, else those that travel with the package. */

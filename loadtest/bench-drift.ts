@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { CLICKHOUSE_DEFAULTS, type ClickHouseClient, connect } from '../clickhouse/connection.js';
 import { migrate } from '../clickhouse/migrate.js';
 import { createApp } from '../control-plane/app.js';
-import { storeEnvironment } from '../store/environment.js';
+import { startStore } from './started-store.js';
 
 /** `npm run bench:drift`: how long the drift of many features over a day of many rows takes, from states. The states are made in SQL: rows are not needed for them. */
 const HELP = `npm run bench:drift -- [options]
@@ -113,23 +111,5 @@ async function fill(client: ClickHouseClient, { features, rows, bins, end_ms }: 
   await client.command({
     query: `INSERT INTO ${DATABASE}.score_hist SELECT model, version, variant, node, segment, hour, '' AS class, 0 AS bin, sum(n), sum(n), 0
       FROM ${DATABASE}.drift_hist WHERE feature = 0 GROUP BY model, version, variant, node, segment, hour`,
-  });
-}
-
-function startStore(directory: string): Promise<[process: ReturnType<typeof spawn>, url: string]> {
-  const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-  const args = ['store', '--store-port', '0', '--data-dir', directory, '--log-format', 'json'];
-  const child = spawn(process.execPath, [cli, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...storeEnvironment() },
-  });
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString('utf8');
-      const found = /listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(text);
-      if (found !== null) resolve([child, found[1]]);
-    });
-    child.once('exit', (code) => reject(new Error(`the store ended with code ${code} before it listened`)));
   });
 }

@@ -4,8 +4,10 @@ import { PassThrough, type Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
-/** Statements longer than this are refused; data behind them may be of any length. */
+/** Statements longer than this are refused, unless `max_query_size` allows for more; data behind them may be of any length. */
 export const MOST_STATEMENT_BYTES = 1024 * 1024;
+/** Whatever the setting says. */
+export const LARGEST_STATEMENT_BYTES = 64 * 1024 * 1024;
 
 /** Writes a body to `path` as it comes: it is never held in memory. Returns its length. */
 export async function bodyToFile(
@@ -18,11 +20,11 @@ export async function bodyToFile(
   return file.bytesWritten;
 }
 
-/** The first bytes of a file, at most as many as a statement may have. */
-export async function headOf(path: string): Promise<Buffer> {
+/** The first bytes of a file. */
+export async function headOf(path: string, bytes: number): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
-    const buffer = Buffer.alloc(MOST_STATEMENT_BYTES);
+    const buffer = Buffer.alloc(bytes);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     return buffer.subarray(0, bytesRead);
   } finally {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
-import { bodyToFile, decompressor, headOf, MOST_STATEMENT_BYTES, tailToFile } from './body.js';
+import { bodyToFile, decompressor, headOf, LARGEST_STATEMENT_BYTES, MOST_STATEMENT_BYTES, tailToFile } from './body.js';
 import type { Engine, EngineSession } from './engine.js';
 import { refusal } from './failure.js';
 import { isPiecewise } from './format.js';
@@ -47,16 +47,27 @@ export class Execution {
       return this.#insert(inAddress, path, body_compression);
     }
     const { path, length } = await this.#plainBody(body, body_compression);
-    const head = Buffer.concat([Buffer.from(query === '' ? '' : `${query}\n`), await headOf(path)]);
+    const most = this.#mostBytes();
+    const begin = await headOf(path, Math.min(length, most));
+    const head = Buffer.concat([Buffer.from(query === '' ? '' : `${query}\n`), begin]);
+    const ofQuery = head.length - begin.length;
     const statement = insertStatement(head.toString('latin1'));
     if (statement === undefined) {
-      if (length > MOST_STATEMENT_BYTES) {
-        throw refusal('SYNTAX_ERROR', `a statement may have ${MOST_STATEMENT_BYTES} bytes, this one has ${length}`);
+      if (length > most) {
+        throw refusal(
+          'SYNTAX_ERROR',
+          `a statement may have ${most} bytes, this one has ${length}: max_query_size allows for more`,
+        );
       }
       return this.#answer(head.toString('utf8'));
     }
     this.#allow(statement.target, false);
-    return this.#insertInline(head, statement, path);
+    return this.#insertInline(ofQuery, statement, path);
+  }
+
+  #mostBytes(): number {
+    const asked = Number(this.#request.settings.get('max_query_size') ?? 0);
+    return Math.max(MOST_STATEMENT_BYTES, Math.min(asked, LARGEST_STATEMENT_BYTES)) || MOST_STATEMENT_BYTES;
   }
 
   /** The engine undoes what Node.js cannot (lz4, zstd), which takes its memory for the whole of it. */
@@ -112,8 +123,7 @@ export class Execution {
   }
 
   /** An INSERT whose statement and data are one text: the data may be binary, so the text is cut before it is read as text. */
-  async #insertInline(head: Buffer, found: InsertStatement, path: string): Promise<Answer> {
-    const ofQuery = head.length - (await headOf(path)).length;
+  async #insertInline(ofQuery: number, found: InsertStatement, path: string): Promise<Answer> {
     const data = this.#file();
     await tailToFile(path, Math.max(0, found.data_start - ofQuery), data);
     // Found in Latin-1, where a byte is a character; said in UTF-8.

@@ -127,7 +127,7 @@ export class Performance {
       .map(([group, part]) => ({ group, ...measurePart(part, options) }));
   }
 
-  /** By labels of the newest reference, else of the days before the window: never of the window itself, whose labels are to be foretold. */
+  /** By labels of the newest reference, else of the days before the window. Its own labels are what is to be foretold: they are among these only where the reference lies in it. */
   async #calibration(
     filter: RowFilter,
     task: Task,

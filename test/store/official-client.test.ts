@@ -69,6 +69,18 @@ test('what one query sets, the next does not have', async (t) => {
   assert.deepEqual(await counted.json(), [{ n: 2 }]);
 });
 
+test('a statement may be as long as max_query_size says', async (t) => {
+  const { client } = await startStoreProcess(t);
+  const query = `SELECT length('${'x'.repeat(3_000_000)}') AS length`;
+  await assert.rejects(client.query({ query }), /a statement may have 1048576 bytes, this one has .* max_query_size/);
+  const answer = await client.query({
+    query,
+    format: 'JSONEachRow',
+    clickhouse_settings: { max_query_size: '4000000' },
+  });
+  assert.deepEqual(await answer.json(), [{ length: 3_000_000 }]);
+});
+
 test('a session keeps its temporary tables, and belongs to one request at a time', async (t) => {
   const { client, url } = await startStoreProcess(t);
   const mine = createClient({ url, session_id: 'mine', max_open_connections: 1 });
