@@ -115,6 +115,7 @@ async function measure(
       dead_letters: join(folder, 'dead'),
       dead_letter_bytes: 0,
       ship_ms: 1000,
+      yield_bytes: 0,
       rows_per_s: 0,
       spec_poll_ms: 3_600_000,
       limits: BATCH_LIMITS,

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type BenchModel, inputWidth, writeBenchModels } from './bench-models.js';
 import { type LoadResult, runClosedLoop } from './closed-loop.js';
+import { startStore } from './started-store.js';
 import { runStreams } from './stream-closed-loop.js';
 
 /**
@@ -91,17 +92,26 @@ async function withLog(plain: Server, directory: string, servers: Server[]): Pro
     servers.push(server);
     logging.push([`log_fsync ${fsync}`, server]);
   }
+  const [store, clickhouse] = await startStore(join(directory, '.store'));
+  servers.push({ process: store, port: 0 });
+  const shipping = ['--clickhouse-url', clickhouse, '--data-dir', join(directory, '.data-shipped')];
+  const shipped = await startRuntime(directory, shipping);
+  servers.push(shipped);
+  logging.push(['shipped to the store', shipped]);
   for (const [kind, request] of [
     ['JSON', jsonRequest('small')],
     ['binary', binaryRequest('small')],
   ] as const) {
     for (const connections of [1, 64]) {
       const sums = new Map<string, number>();
+      const drains_ms: number[] = [];
       for (let round = 0; round < LOG_ROUNDS; round++) {
         for (const [name, server] of [['no log', plain] as const, ...logging]) {
           const { requests_per_s, failures } = await measure(server, connections, request);
           if (failures > 0) throw new Error(`${failures} requests failed`);
           sums.set(name, (sums.get(name) ?? 0) + requests_per_s);
+          // What it still ships would cost the next one.
+          if (server === shipped) drains_ms.push(await drained(server));
         }
       }
       for (const [name, sum] of sums) {
@@ -109,7 +119,21 @@ async function withLog(plain: Server, directory: string, servers: Server[]): Pro
         const ratio = `${(sum / (sums.get('no log') ?? sum)).toFixed(2)} × no log`;
         console.log(`${label.padEnd(52)}${Math.round(sum / LOG_ROUNDS).toLocaleString('en')}/s   ${ratio}`);
       }
+      console.log(
+        `${''.padEnd(52)}all of it in the store ${Math.round(Math.max(...drains_ms))} ms after the load at most\n`,
+      );
     }
+  }
+}
+
+/** How long until everything that was logged is in ClickHouse. */
+async function drained({ port }: Server): Promise<number> {
+  const began_ms = performance.now();
+  for (;;) {
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const of = (name: string) => Number(new RegExp(`^tidegate_log_${name} (\\d+)`, 'm').exec(metrics)?.[1]);
+    if (of('ship_rows_total') >= of('records_total')) return performance.now() - began_ms;
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

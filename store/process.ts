@@ -1,5 +1,4 @@
-import { setPriority } from 'node:os';
-import { BACKGROUND_PRIORITY } from '../std/background.js';
+import { runProcessInBackground } from '../std/background.js';
 import { createLog } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
@@ -8,7 +7,7 @@ import { startStore } from './store.js';
 /** Runs the store in this process until a signal ends it. */
 export async function runStore(config: Config): Promise<void> {
   // Before the engine starts its threads, which inherit it.
-  setPriority(0, BACKGROUND_PRIORITY);
+  runProcessInBackground();
   const log = createLog({
     level: config.log_level,
     format: config.log_format,

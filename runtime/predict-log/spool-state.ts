@@ -12,6 +12,7 @@ const SLOT = {
   HELD: 4,
   DELETING: 5,
   WAKE: 6,
+  BUSY: 7,
 } as const;
 const INTS = 8;
 const NOTHING = -1;
@@ -48,6 +49,15 @@ export class SpoolState {
     this.#setPosition(SLOT.WRITE_SEGMENT, SLOT.WRITE_OFFSET, position);
     Atomics.add(this.#ints, SLOT.WAKE, 1);
     Atomics.notify(this.#ints, SLOT.WAKE);
+  }
+
+  /** Socket thread: share of its time that it was at work lately. */
+  tellBusy(share: number): void {
+    Atomics.store(this.#ints, SLOT.BUSY, Math.round(share * 1000));
+  }
+
+  get busy(): number {
+    return Atomics.load(this.#ints, SLOT.BUSY) / 1000;
   }
 
   /** Shipper: told after its checkpoint is on disk. */

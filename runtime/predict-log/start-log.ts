@@ -76,6 +76,7 @@ function ship(settings: PredictionSettings, program: string, { spool }: Predicti
       ship_ms: settings.log_ship_ms,
       rows_per_s: settings.log_ship_rows_per_s,
       spec_poll_ms: settings.log_spec_poll_ms,
+      yield_bytes: Math.floor(settings.log_spool_bytes / 4),
       limits: BATCH_LIMITS,
     },
     state: spool.state.buffer,

@@ -1,10 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { LogLimit } from '../../../std/log-limit.js';
+import { SpoolState } from '../spool-state.js';
 import { backOff_ms } from './back-off.js';
 import type { FromShipper, ShipperData, ToShipper } from './messages.js';
 import { newStatus, type ShipperStatus } from './status.js';
 
 const LOG_EVERY_MS = 60_000;
+const BUSY_EVERY_MS = 250;
 /** A thread that lived this long had nothing to do with what killed the one before. */
 const HEALTHY_MS = 60_000;
 
@@ -42,10 +44,14 @@ class ShipperThread implements Shipper {
   #deaths = 0;
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #busy: NodeJS.Timeout;
+  #utilization = performance.eventLoopUtilization();
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: ShipperOptions) {
     this.#options = options;
+    this.#busy = setInterval(() => this.#tellBusy(), BUSY_EVERY_MS);
+    this.#busy.unref();
     this.#start();
   }
 
@@ -56,6 +62,9 @@ class ShipperThread implements Shipper {
   async stop(within_ms: number): Promise<boolean> {
     this.#stopping = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#busy);
+    // What is left has the machine for itself.
+    new SpoolState(this.#options.state).tellBusy(0);
     const worker = this.#worker;
     if (worker === undefined) return this.status.lag_bytes === 0;
     const order: ToShipper = { type: 'stop' };
@@ -69,6 +78,13 @@ class ShipperThread implements Shipper {
     // Whatever it was doing is in the spool, and goes with the same token next time.
     await worker.terminate();
     return this.status.lag_bytes === 0;
+  }
+
+  #tellBusy(): void {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
+    this.#utilization = now;
+    new SpoolState(this.#options.state).tellBusy(utilization);
   }
 
   #start(): void {

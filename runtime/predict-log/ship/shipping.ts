@@ -14,6 +14,7 @@ import { Pause } from './pause.js';
 import { resumePosition, type SegmentOfLife } from './resume.js';
 import { SpecCache } from './spec-cache.js';
 import { newStatus } from './status.js';
+import { IdleShare, yield_ms } from './yielding.js';
 
 export interface ShippingOptions {
   /** Folder of the spool. */
@@ -25,6 +26,8 @@ export interface ShippingOptions {
   /** Most rows a second after an outage; 0: as many as go. */
   readonly rows_per_s: number;
   readonly spec_poll_ms: number;
+  /** Predictions of a saturated machine go first while no more than this waits. */
+  readonly yield_bytes: number;
   readonly limits: BatchLimits;
 }
 
@@ -51,6 +54,7 @@ export class Shipping {
   readonly #encoder: BatchEncoder;
   readonly #delivery: Delivery;
   readonly #pause = new Pause();
+  readonly #idle = new IdleShare();
   #position: SpoolPosition = { segment: 0, offset: 0 };
   #epoch = 0;
   #specs_due_ms = 0;
@@ -103,6 +107,7 @@ export class Shipping {
         await this.#learnSpecs();
         const more = await this.#shipOne();
         if (!more && last) return;
+        await this.#yield(performance.now() - began_ms);
         if (!more) await this.#pause.for(this.#options.ship_ms - (performance.now() - began_ms));
       }
     } catch (error) {
@@ -110,6 +115,11 @@ export class Shipping {
     } finally {
       this.#source.close();
     }
+  }
+
+  async #yield(took_ms: number): Promise<void> {
+    const pressure = { busy: this.#state.busy, idle: this.#idle.now(), lag_bytes: this.status.lag_bytes };
+    await this.#pause.for(yield_ms(took_ms, pressure, this.#options.yield_bytes));
   }
 
   /** A ClickHouse that is away is met again with the first batch; steps of the schema that it lacks then are taken there. */

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { connect } from '../../../clickhouse/connection.js';
+import { runThreadInBackground } from '../../../std/background.js';
 import { SpoolState } from '../spool-state.js';
 import { ClickHouseLogStore } from './log-store.js';
 import type { FromShipper, ShipperData, ToShipper } from './messages.js';
@@ -9,6 +10,7 @@ import { Shipping } from './shipping.js';
 const STATUS_MS = 250;
 
 async function ship(port: MessagePort, data: ShipperData): Promise<void> {
+  runThreadInBackground();
   const client = connect(data.clickhouse);
   const store = new ClickHouseLogStore(client, data.target, data.program);
   const tell = (message: FromShipper) => port.postMessage(message);

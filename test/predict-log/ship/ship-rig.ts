@@ -163,6 +163,7 @@ export function shippingOptions({ directory, dead_letters }: SpoolRig): Shipping
     dead_letter_bytes: 1024 * 1024,
     limits,
     ship_ms: 1,
+    yield_bytes: 0,
     rows_per_s: 0,
     spec_poll_ms: 0,
   };
