@@ -11,7 +11,8 @@ import type { Correction } from './statistics/correction.js';
 import { evidentlyChoice } from './statistics/evidently.js';
 import { featureCounts } from './statistics/feature-counts.js';
 import { type DataSetVerdict, DEFAULT_THRESHOLDS, judgeDataSet } from './statistics/verdict.js';
-import { type Span, type WindowCounts, windowCounts } from './window-counts.js';
+import type { Span } from './window-before.js';
+import { type WindowCounts, windowCounts } from './window-counts.js';
 import { widest, windowExtremes } from './window-extremes.js';
 
 export interface DriftRequest extends RowFilter {

@@ -10,15 +10,12 @@ import { attributionReport } from './attribution-report.js';
 import { driftReport } from './drift-report.js';
 import { exactReport } from './exact-report.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
-import type { Span } from './window-counts.js';
+import { type Span, WINDOWS, windowBefore } from './window-before.js';
 
 const DAY_MS = 86_400_000;
-const WEEK_MS = 7 * DAY_MS;
 /** Rows of each side in exact mode. */
 const USUAL_ROWS = 20_000;
 const MOST_ROWS = 200_000;
-/** Windows that stand for a reference: the one before, of the same length, and the same hours of last week. */
-const WINDOWS = ['previous', 'same-hour-last-week'] as const;
 const count = z.coerce.number().int().positive();
 const CutSchema = z.union([z.enum(['node', 'version', 'variant']), z.templateLiteral(['segment:', z.string()])]);
 
@@ -63,7 +60,7 @@ export function driftRoutes(services: Services): Hono {
     );
     const id = typeof reference === 'number' ? reference : undefined;
     const { spec, window, entry } = await chosen(services, model, { from, to, reference: id });
-    const against = typeof reference === 'string' ? before(window, reference) : undefined;
+    const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
     const request = { model, ...window, ...cuts, against, least_samples: min_samples };
     if (mode === 'binned' && multivariate === 'none') {
       return context.json(await driftReport(client, database, spec, request));
@@ -95,11 +92,6 @@ function rowsOf(model: string, { reference_id, from, to, of_version }: Reference
     throw new TidegateError('INVALID_PARAMETER', message);
   }
   return { model, from_ms: Date.parse(from), to_ms: Date.parse(to), version: of_version };
-}
-
-function before({ from_ms, to_ms }: Span, reference: (typeof WINDOWS)[number]): Span {
-  const back_ms = reference === 'previous' ? to_ms - from_ms : WEEK_MS;
-  return { from_ms: from_ms - back_ms, to_ms: to_ms - back_ms };
 }
 
 /** The reference that is asked for, or the newest; a window that begins behind the newest one's own, unless another is asked for. */

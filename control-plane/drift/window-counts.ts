@@ -4,6 +4,7 @@ import type { BinSpec } from '../../contract/bin-spec.js';
 import { logRows, type RowFilter, stateConditions } from '../log/rows.js';
 import { binCounts, byFeature } from '../reference/bin-counts.js';
 import { columnGroups, type VersionColumns } from '../reference/spec-columns.js';
+import type { Span } from './window-before.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -16,12 +17,6 @@ export interface WindowCounts {
   /** Whole hours that were read from states, and stretches that were counted from their rows. */
   readonly state_hours: number;
   readonly counted_spans: number;
-}
-
-/** [from, to) in milliseconds. */
-export interface Span {
-  readonly from_ms: number;
-  readonly to_ms: number;
 }
 
 /** Whole hours of a window whose states are complete, and the stretches between and around them. */
