@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { SETTINGS } from '../std/config.js';
 import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
+import { addAlerts } from './alerts.js';
 import { addAskCommands } from './ask-commands.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
@@ -35,6 +36,7 @@ function build(): Command {
   addDrift(program);
   addPerformance(program);
   addLabels(program);
+  addAlerts(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')

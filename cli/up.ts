@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
-import { startDemo } from './demo.js';
+import { demoMonitors, startDemo } from './demo.js';
 import { CommandError, EXIT } from './exit.js';
 import { isReady } from './node-client.js';
 import { isInstalled } from './store.js';
@@ -26,7 +26,8 @@ export async function up(config: Config, { demo }: UpOptions): Promise<void> {
     node: config.node_name,
   });
   const hasEngine = isInstalled('chdb');
-  const machine = await startMachine(config, log, config.clickhouse_url === '' && hasEngine);
+  const watched = demo && config.monitors === '' ? demoMonitors() : config.monitors;
+  const machine = await startMachine({ ...config, monitors: watched }, log, config.clickhouse_url === '' && hasEngine);
   stopOnSignals(machine, log);
   while (!(await isReady(machine.runtime_url))) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   console.log(await welcome(machine));
@@ -41,6 +42,7 @@ const FLOWING = `Flights of 2001 flow past the model: January at once, as the re
   npx tidegate drift flights                            what moved since January
   npx tidegate drift flights --segment month=2001-03    in one month
   npx tidegate performance flights --by segment:month   how right it was, once flights have landed
+  npx tidegate alerts list                              what the monitors of the demo say
 `;
 
 /** The demo models: where set-up places them in a checkout, else those that travel with the package. */

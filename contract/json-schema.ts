@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LimitsSchema } from './limits.js';
 import { ManifestSchema } from './manifest.js';
+import { AlertRouteFileSchema, MonitorFileSchema } from './monitor.js';
 
 /**
  * The schemas that validate, as JSON Schema (2020-12) for editors and other languages, by file name in contract/schema/. `npm run schema`
@@ -11,6 +12,14 @@ export function jsonSchemas(): Readonly<Record<string, unknown>> {
     'model.schema.json': {
       title: 'model.yaml: the manifest beside a model',
       ...z.toJSONSchema(ManifestSchema, { io: 'input' }),
+    },
+    'monitor.schema.json': {
+      title: 'a monitor: what is watched of a model, and when that is an alert',
+      ...z.toJSONSchema(MonitorFileSchema, { io: 'input' }),
+    },
+    'alert-route.schema.json': {
+      title: 'an alert route: who is told of alerts',
+      ...z.toJSONSchema(AlertRouteFileSchema, { io: 'input' }),
     },
     'limits.schema.json': { title: 'limits of one node', ...z.toJSONSchema(LimitsSchema, { io: 'input' }) },
   };

@@ -6,6 +6,8 @@ import type { Log } from '../std/log.js';
 import { changeRoutes } from './drift/change-routes.js';
 import { driftRoutes } from './drift/routes.js';
 import { labelRoutes } from './labels/routes.js';
+import { Monitors } from './monitor/monitors.js';
+import { monitorRoutes } from './monitor/routes.js';
 import { performanceRoutes } from './performance/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
@@ -17,6 +19,8 @@ export interface Services {
   readonly database: string;
   readonly log: Log;
   readonly now_ms: () => number;
+  /** What is watched; undefined: nothing is. */
+  readonly monitors?: Monitors;
   /** Told of labels that were stored. */
   readonly labelsCame?: () => void;
 }
@@ -40,6 +44,8 @@ export function createApp(services: Services): Hono {
     const { success } = await services.client.ping();
     return context.json({ ready: success }, success ? 200 : 503);
   });
+  const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
+  app.route('/v1', monitorRoutes({ client, database, now_ms, monitors }));
   app.route('/v1/labels', labelRoutes(services));
   app.route('/v1/models', referenceRoutes(services));
   app.route('/v1/models', driftRoutes(services));

@@ -11,6 +11,9 @@ import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { createApp } from './app.js';
 import { Joiner } from './labels/join/joiner.js';
 import { JoinLoop } from './labels/join/loop.js';
+import { MonitorLoop } from './monitor/monitor-loop.js';
+import { Monitors } from './monitor/monitors.js';
+import { Outbox } from './notify/outbox.js';
 
 const RETRY_MS = 1000;
 
@@ -41,14 +44,18 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const joiner = new Joiner({ client, database, window_ms: config.label_window_ms });
   const joining = new JoinLoop(joiner, log);
   const labelsCame = () => joining.poke();
-  const app = createApp({ client, database, log, now_ms: Date.now, labelsCame });
+  const monitors = new Monitors(client, database, Date.now);
+  const app = createApp({ client, database, log, now_ms: Date.now, labelsCame, monitors });
   const server = createServer(getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-  void keepMigrating(client, { database, cluster, program }, log, stopped.signal).then(() =>
-    joining.run(stopped.signal),
-  );
+  void keepMigrating(client, { database, cluster, program }, log, stopped.signal).then(async () => {
+    const outbox = new Outbox(client, database, monitors.ledger, () => url, Date.now);
+    const watching =
+      config.monitors === '' ? [] : [new MonitorLoop(config.monitors, monitors, outbox, log).run(stopped.signal)];
+    await Promise.all([joining.run(stopped.signal), ...watching]);
+  });
   log.info({ url }, `listening on ${url}`);
   const stop = () => {
     stopped.abort();

@@ -44,3 +44,12 @@ export function nonEmpty(from_ms: number, to_ms: number): { readonly from_ms: nu
   const [from, to] = [new Date(from_ms).toISOString(), new Date(to_ms).toISOString()];
   throw new TidegateError('INVALID_PARAMETER', `the window from ${from} to ${to} is empty: 'from' must be before 'to'`);
 }
+
+/** The members of a body. Throws INVALID_JSON for what is no JSON object. */
+export function bodyObject(text: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch (cause) {
+    throw new TidegateError('INVALID_JSON', 'the body must be a JSON object', { cause });
+  }
+}

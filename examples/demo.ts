@@ -1,4 +1,4 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EPOCH_MS, flightsFile, readFlights } from './flights/data.js';
@@ -10,7 +10,7 @@ import { seededRandom } from './learning/random.js';
 
 /**
  * Makes everything that the examples serve and replay: `node dist/examples/demo.js DIRECTORY`. In it afterwards: `models/`, laid out
- * as `tidegate runtime --models` takes it, `flights-replay.json` and `flights-season.json`. Needs the development dependencies, which hold the data.
+ * as `tidegate runtime --models` takes it, `flights-replay.json`, `flights-season.json` and `monitors/`. Needs the development dependencies, which hold the data.
  */
 
 /** A Friday of the held-out month. */
@@ -68,4 +68,5 @@ if (target === undefined) {
   await makeIris(target);
   await makeSpeech(target);
   await makeFlights(target);
+  await cp(join(SOURCES, 'flights', 'monitors'), join(target, 'monitors'), { recursive: true });
 }

@@ -106,6 +106,12 @@ export const ConfigSchema = z.strictObject({
     .max(65_535)
     .default(8090)
     .describe('port of the control plane; 0: one that the system gives'),
+  monitors: z
+    .string()
+    .default('')
+    .describe(
+      'folder of monitors and alert routes (YAML) that the control plane evaluates; without it nothing is watched',
+    ),
   label_window_ms: z
     .int()
     .min(1)

@@ -4,7 +4,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
 import type { Services } from '../app.js';
-import { moment, nonEmpty, parsed } from '../query.js';
+import { bodyObject, moment, nonEmpty, parsed } from '../query.js';
 import { References } from './references.js';
 import { FILE_FORMATS } from './sent-rows.js';
 
@@ -45,12 +45,4 @@ export function referenceRoutes({ client, database, now_ms }: Services): Hono {
     return context.json(await references.read(model, id));
   });
   return app;
-}
-
-function bodyObject(text: string): Record<string, unknown> {
-  try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
-  } catch (cause) {
-    throw new TidegateError('INVALID_JSON', 'the body must be a JSON object', { cause });
-  }
 }

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { csvRows } from '../../../control-plane/labels/format/csv.js';
+import { ndjsonRows } from '../../../control-plane/labels/format/ndjson.js';
 import { LabelRig } from './label-rig.js';
 
 const ReportSchema = z.object({
@@ -185,27 +188,30 @@ test('an upload that is repeated with its key is answered as before, and stored 
   ]);
 });
 
-test('a file is streamed: of two hundred megabytes only a batch is held', async (t) => {
-  const rig = await LabelRig.open(t);
-  const LINES = 100_000;
-  const padding = 'x'.repeat(2000);
-  const line = (i: number) => `{"request_id":"${i}","source":"${padding}"}\n`;
-  let made = 0;
-  let most = 0;
-  const before = process.memoryUsage().rss;
-  // Broken lines cost the reader what good ones do, and the store nothing.
-  const body = new ReadableStream({
-    pull(controller) {
-      if (made === LINES) return controller.close();
-      let text = '';
-      for (const end = Math.min(LINES, made + 100); made < end; made++) text += line(made);
-      most = Math.max(most, process.memoryUsage().rss - before);
-      controller.enqueue(new TextEncoder().encode(text));
-    },
-  });
-  const { status, body: answer } = await rig.upload(NDJSON, body);
-  assert.equal(status, 400);
-  const { rejected, rejected_rows } = ProblemSchema.parse(answer);
-  assert.deepEqual([rejected, rejected_rows?.length], [LINES, 100]);
-  assert.ok(most < 100 * 2 ** 20, `${most} bytes more than before`);
+test('files of lines are read no further than their labels are taken', async () => {
+  const CHUNKS = 2000;
+  const LINES = 100;
+  const padding = 'x'.repeat(500);
+  for (const [head, line, read] of [
+    ['', (i: number) => `{"request_id":"${i}","label":1,"source":"${padding}"}\n`, ndjsonRows],
+    ['request_id,label,source\n', (i: number) => `${i},1,${padding}\n`, csvRows],
+  ] as const) {
+    let made = 0;
+    function* chunks(): Generator<Buffer> {
+      yield Buffer.from(head);
+      for (let chunk = 0; chunk < CHUNKS; chunk++) {
+        let text = '';
+        for (let i = 0; i < LINES; i++) text += line(made++);
+        yield Buffer.from(text);
+      }
+    }
+    let [taken, most] = [0, 0];
+    for await (const { row, problem } of read(Readable.from(chunks()))) {
+      assert.equal(problem, undefined);
+      assert.equal(row, ++taken);
+      most = Math.max(most, made - taken);
+    }
+    assert.equal(taken, CHUNKS * LINES);
+    assert.ok(most < 10 * LINES, `${most} of ${CHUNKS * LINES} lines were held`);
+  }
 });
