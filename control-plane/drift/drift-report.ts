@@ -2,7 +2,8 @@ import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import type { BinSpec, FeatureBins } from '../../contract/bin-spec.js';
 import type { RowFilter } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
-import { specColumns } from '../reference/spec-columns.js';
+import { specColumns, type VersionColumns } from '../reference/spec-columns.js';
+import { type Bucket, type DriftSeries, driftSeries } from './drift-series.js';
 import { coarseShares, type FeatureDrift, judgedFeatures, type Measured } from './judged-features.js';
 import type { MultivariateDrift } from './multivariate-drift.js';
 import { measureBinned } from './statistics/binned.js';
@@ -19,6 +20,8 @@ export interface DriftRequest extends RowFilter {
   /** Another window that stands for the reference, counted over the reference's bins; undefined: the frozen counts. */
   readonly against?: Span | undefined;
   readonly least_samples: number;
+  /** Tell as well how it went, hour by hour or day by day. */
+  readonly bucket?: Bucket | undefined;
   readonly correction: Correction;
 }
 
@@ -42,6 +45,7 @@ export interface DriftReport {
   /** In exact mode: rows that were taken, and how many there are. */
   readonly sample?: { readonly reference: Sampled; readonly current: Sampled };
   readonly multivariate?: MultivariateDrift;
+  readonly series?: DriftSeries;
 }
 
 /** Compares a window of the log with a frozen reference. Throws MODEL_NOT_FOUND, and INVALID_REQUEST where the model's features are others now. */
@@ -51,17 +55,21 @@ export async function driftReport(
   spec: BinSpec,
   request: DriftRequest,
 ): Promise<DriftReport> {
-  const { counts, extremes, ...source } = await windowOf(client, database, spec, request);
-  const { against } = request;
+  const { counts, extremes, versions, ...source } = await windowOf(client, database, spec, request);
+  const { against, bucket } = request;
   const before = against === undefined ? undefined : await windowOf(client, database, spec, { ...request, ...against });
-  const measured = spec.features.map((bins, i) =>
-    measuredFeature({
+  const sides = spec.features.map(
+    (bins, i): FeatureSides => ({
       bins,
       reference: before === undefined ? bins.reference : countsInOrder(bins, before.counts[i]),
       current: countsInOrder(bins, counts[i]),
       extremes: widest(extremes[i], before?.extremes[i]),
     }),
   );
+  const measured = sides.map(measuredFeature);
+  const compared = sides.map(({ reference, extremes }, i) => ({ measure: measured[i].measure, reference, extremes }));
+  const asked = { filter: request, versions, features: compared, least_samples: request.least_samples };
+  const series = bucket === undefined ? undefined : await driftSeries(client, database, spec, { ...asked, bucket });
   const features = judgedFeatures(measured, request);
   return {
     model: request.model,
@@ -71,21 +79,22 @@ export async function driftReport(
     verdict: judgeDataSet(features),
     features,
     source,
+    ...(series === undefined ? {} : { series }),
   };
 }
 
-async function windowOf(
-  client: ClickHouseClient,
-  database: string,
-  spec: BinSpec,
-  filter: RowFilter,
-): Promise<WindowCounts & { readonly extremes: readonly (Extremes | undefined)[] }> {
+interface Window extends WindowCounts {
+  readonly extremes: readonly (Extremes | undefined)[];
+  readonly versions: VersionColumns;
+}
+
+async function windowOf(client: ClickHouseClient, database: string, spec: BinSpec, filter: RowFilter): Promise<Window> {
   const versions = await specColumns(client, database, spec, filter);
   const [counts, extremes] = await Promise.all([
     windowCounts(client, database, spec, versions, filter),
     windowExtremes(client, database, versions, filter),
   ]);
-  return { ...counts, extremes };
+  return { ...counts, extremes, versions };
 }
 
 export function spanText({ from_ms, to_ms }: Span): { readonly from: string; readonly to: string } {

@@ -44,6 +44,7 @@ export function driftRoutes(services: Services): Hono {
     correction: z.enum(['none', 'holm', 'benjaminiHochberg']).default('none'),
     mode: z.enum(['binned', 'exact']).default('binned'),
     multivariate: z.enum(['none', 'pca']).default('none'),
+    bucket: z.enum(['hour', 'day']).optional(),
     rows: count.max(MOST_ROWS).default(USUAL_ROWS),
   });
   const AttributionSchema = z.strictObject({
@@ -54,14 +55,14 @@ export function driftRoutes(services: Services): Hono {
   const app = new Hono();
   app.get('/:model/drift', async (context) => {
     const model = context.req.param('model');
-    const { from, to, reference, min_samples, mode, multivariate, rows, ...cuts } = parsed(
+    const { from, to, reference, min_samples, bucket, mode, multivariate, rows, ...cuts } = parsed(
       DriftSchema,
       context.req.query(),
     );
     const id = typeof reference === 'number' ? reference : undefined;
     const { spec, window, entry } = await chosen(services, model, { from, to, reference: id });
     const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
-    const request = { model, ...window, ...cuts, against, least_samples: min_samples };
+    const request = { model, ...window, ...cuts, against, least_samples: min_samples, bucket };
     if (mode === 'binned' && multivariate === 'none') {
       return context.json(await driftReport(client, database, spec, request));
     }
@@ -70,6 +71,9 @@ export function driftRoutes(services: Services): Hono {
         'INVALID_PARAMETER',
         `'multivariate' is '${multivariate}', which needs rows: add mode=exact`,
       );
+    }
+    if (bucket !== undefined) {
+      throw new TidegateError('INVALID_PARAMETER', "'bucket' is read from states: leave out mode=exact");
     }
     const reference_rows = against === undefined ? rowsOf(model, entry) : { ...request, ...against };
     const exact = { ...request, reference_rows, rows, multivariate: multivariate === 'pca' };

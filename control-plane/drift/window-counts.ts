@@ -49,24 +49,9 @@ export async function windowCounts(
   filter: RowFilter,
 ): Promise<WindowCounts> {
   const rows = async (query: string): Promise<unknown> => (await client.query({ query, format: 'JSONEachRow' })).json();
-  const states = `${database}.drift_hist WHERE ${stateConditions(filter)} AND spec_id = ${spec.spec_id}`;
-  const perHour = (source: string) =>
-    rows(`SELECT toUnixTimestamp(hour) AS hour_s, sum(n) AS n FROM ${source} GROUP BY hour`);
-  const [all, counted] = await Promise.all([
-    perHour(`${database}.score_hist WHERE ${stateConditions(filter)}`),
-    perHour(`${states} AND feature = 0`),
-  ]);
-  const total = new Map(
-    z
-      .array(HourSchema)
-      .parse(all)
-      .map(({ hour_s, n }) => [hour_s, n]),
-  );
-  const complete = z
-    .array(HourSchema)
-    .parse(counted)
-    .filter(({ hour_s, n }) => total.get(hour_s) === n);
-  const { hours, rest } = splitWindow(filter, new Set(complete.map(({ hour_s }) => hour_s * 1000)));
+  const states = statesOf(database, spec, filter);
+  const { total, complete } = await countedHours(client, database, spec, filter);
+  const { hours, rest } = splitWindow(filter, complete);
   const parts: ReadonlyMap<number, number>[][] = [];
   if (hours.length > 0) {
     const list = hours.map((hour) => `toDateTime(${hour / 1000}, 'UTC')`).join(', ');
@@ -75,7 +60,7 @@ export async function windowCounts(
     );
     parts.push(byFeature(z.array(StateSchema).parse(found), spec.features.length));
   }
-  const spans = rest.filter((span) => hasRows(span, total) || isPartial(span));
+  const spans = rest.filter((span) => isCounted(span, total));
   for (const span of spans) {
     for (const { version, columns } of columnGroups(versions, filter)) {
       const source = logRows(database, { ...filter, ...span, version });
@@ -83,6 +68,47 @@ export async function windowCounts(
     }
   }
   return { counts: added(parts, spec.features.length), state_hours: hours.length, counted_spans: spans.length };
+}
+
+/** Hours of a window in which somebody answered. */
+export interface CountedHours {
+  /** Rows by the beginning of the hour, in seconds. */
+  readonly total: ReadonlyMap<number, number>;
+  /** Beginnings, in milliseconds, of hours whose every row the states have counted with the reference. */
+  readonly complete: ReadonlySet<number>;
+}
+
+export async function countedHours(
+  client: ClickHouseClient,
+  database: string,
+  spec: BinSpec,
+  filter: RowFilter,
+): Promise<CountedHours> {
+  const perHour = async (source: string) => {
+    const query = `SELECT toUnixTimestamp(hour) AS hour_s, sum(n) AS n FROM ${source} GROUP BY hour`;
+    const answer = await client.query({ query, format: 'JSONEachRow' });
+    return z.array(HourSchema).parse(await answer.json());
+  };
+  const [all, counted] = await Promise.all([
+    perHour(`${database}.score_hist WHERE ${stateConditions(filter)}`),
+    perHour(`${statesOf(database, spec, filter)} AND feature = 0`),
+  ]);
+  const total = new Map(all.map(({ hour_s, n }) => [hour_s, n]));
+  const complete = counted.filter(({ hour_s, n }) => total.get(hour_s) === n);
+  return { total, complete: new Set(complete.map(({ hour_s }) => hour_s * 1000)) };
+}
+
+/** Whether no row of a stretch has to be counted from the log. */
+export function isFromStates(span: Span, { total, complete }: CountedHours): boolean {
+  return splitWindow(span, complete).rest.every((rest) => !isCounted(rest, total));
+}
+
+function statesOf(database: string, spec: BinSpec, filter: RowFilter): string {
+  return `${database}.drift_hist WHERE ${stateConditions(filter)} AND spec_id = ${spec.spec_id}`;
+}
+
+function isCounted(span: Span, total: ReadonlyMap<number, number>): boolean {
+  return hasRows(span, total) || isPartial(span);
 }
 
 /** Hours without any row need no look at the log. */

@@ -4,6 +4,7 @@ import {
   binnedWasserstein,
   binnedWassersteinNormed,
   type Extremes,
+  largestGap,
 } from './binned-distance.js';
 import { chiSquaredContingency, chiSquaredGoodness, proportions } from './chi-squared.js';
 import { featureCounts, occupied } from './feature-counts.js';
@@ -54,6 +55,27 @@ export function measureBinned(window: BinnedWindow): Measurements {
     wasserstein: binnedWasserstein(bins, reference, current, window.extremes),
     wassersteinNormed: binnedWassersteinNormed(bins, reference, current, window.extremes, window.sigma),
   };
+}
+
+/**
+ * The value of one measure alone, for many windows of one feature: without p-values, which cost the most. undefined where it has none, or fewer than
+ * `least` rows have a value.
+ */
+export function binnedValue(measure: Measure, window: BinnedWindow, least: number): number | undefined {
+  const { bins } = window;
+  const reference = featureCounts(bins, window.reference ?? bins.reference);
+  const current = featureCounts(bins, window.current);
+  if (Math.min(reference.n, current.n) < Math.max(1, least)) return undefined;
+  if (measure === 'kolmogorovSmirnov' && bins.kind === 'numeric') return largestGap(reference, current).value;
+  if (measure === 'jensenShannon') return numberOf(jensenShannon(...occupied(reference.coarse, current.coarse)));
+  if (measure === 'wassersteinNormed' && bins.kind === 'numeric') {
+    return numberOf(binnedWassersteinNormed(bins, reference, current, window.extremes, window.sigma));
+  }
+  return numberOf(measureBinned(window)[measure]);
+}
+
+function numberOf(measurement: Measurement | undefined): number | undefined {
+  return measurement === undefined || measurement.absence !== undefined ? undefined : measurement.value;
 }
 
 type Side = { readonly hits: number; readonly n: number };

@@ -51,6 +51,7 @@ function rowsOf(seed: number, from_ms: number, count: number, hours: number, shi
 const ReportSchema = z.object({
   verdict: z.object({ verdict: z.string(), drifted: z.number(), judged: z.number() }),
   source: z.object({ state_hours: z.number(), counted_spans: z.number() }),
+  series: z.object({ from: z.array(z.string()), values: z.record(z.string(), z.array(z.unknown())) }).optional(),
   features: z.array(
     z.object({
       feature: z.string(),
@@ -200,6 +201,11 @@ test('drift is found where it is, in whatever mixture of states and rows a windo
   );
   assert.equal(counted.source.state_hours, 0);
   assert.deepEqual(counted.features, report.features);
+  const hourly = `from=${iso(START_MS + HOUR_MS)}&to=${iso(START_MS + 2.5 * HOUR_MS)}&bucket=hour`;
+  const [states, rows] = [await rig.drift(`${hourly}&reference=${reference.id}`), await rig.drift(hourly)];
+  assert.equal(states.series?.from.length, 2);
+  assert.equal(Object.keys(states.series.values).length, 8);
+  assert.deepEqual(states.series, rows.series);
 
   const half = await rig.drift(`from=${iso(START_MS + HOUR_MS)}&to=${iso(START_MS + 2 * HOUR_MS)}&segment=half=even`);
   assert.equal(
