@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { AttributionsSchema, blameText } from './drift-blame.js';
 import { ask } from './node-client.js';
-import { sparkbars } from './sparkbars.js';
+import { sparkbars, trend } from './sparkbars.js';
 import { table } from './table.js';
 
 const MeasurementSchema = z.object({
@@ -27,6 +28,7 @@ const ReportSchema = z.object({
   against: z.object({ from: z.string(), to: z.string() }).optional(),
   verdict: z.object({ verdict: z.string(), drifted: z.number(), judged: z.number() }),
   features: z.array(FeatureSchema),
+  series: z.object({ bucket: z.string(), values: z.record(z.string(), z.array(z.number().nullable())) }).optional(),
 });
 
 type Report = z.infer<typeof ReportSchema>;
@@ -41,6 +43,18 @@ interface DriftOptions {
 }
 
 const WIDTH = 16;
+const TREND = 24;
+const HOUR_MS = 3_600_000;
+const UNIT_HOURS = new Map([
+  ['s', 1 / 3600],
+  ['m', 1 / 60],
+  ['h', 1],
+  ['d', 24],
+]);
+/** Windows that are longer are shown by day. */
+const MOST_HOURS = 72;
+/** Of longer ones the control plane has no series. */
+const MOST_DAYS = 190;
 
 /** `tidegate drift MODEL`: what moved since the reference, most drifted first. */
 export function addDrift(program: Command): void {
@@ -66,17 +80,45 @@ export function addDrift(program: Command): void {
 }
 
 async function drift(model: string, { controlUrl, json, ...window }: DriftOptions): Promise<void> {
-  const query = new URLSearchParams(Object.entries(window).filter(([, value]) => value !== undefined));
-  const path = `/v1/models/${encodeURIComponent(model)}/drift?${query}`;
+  const given = Object.entries({ bucket: bucketOf(window), ...window }).filter(([, value]) => value !== undefined);
+  const path = `/v1/models/${encodeURIComponent(model)}/drift`;
+  const query = new URLSearchParams(given);
   if (json === true) {
-    console.log(JSON.stringify(await ask(controlUrl, { path, schema: z.unknown() }), null, 2));
+    console.log(JSON.stringify(await ask(controlUrl, { path: `${path}?${query}`, schema: z.unknown() }), null, 2));
     return;
   }
-  console.log(driftText(await ask(controlUrl, { path, schema: ReportSchema })));
+  const report = await ask(controlUrl, { path: `${path}?${query}`, schema: ReportSchema });
+  console.log(driftText(report));
+  const [worst] = report.features.filter(({ verdict }) => verdict === 'drift');
+  // Groups are compared with the frozen reference only, and of one segment there is nothing to divide.
+  if (worst === undefined || report.against !== undefined || window.segment !== undefined) return;
+  const { from, to, reference_id } = report;
+  const asked = { feature: worst.feature, by: 'every', from, to, reference: String(reference_id) };
+  const { items } = await ask(controlUrl, {
+    path: `${path}/attribution?${new URLSearchParams(asked)}`,
+    schema: AttributionsSchema,
+  });
+  console.log(`\n${blameText(worst.feature, items)}`);
+}
+
+/** By hour while that fits into a line; undefined: not at all. Without a begin the window is a day at most. */
+export function bucketOf({ from, to }: { readonly from?: string; readonly to?: string }): 'hour' | 'day' | undefined {
+  if (from === undefined) return 'hour';
+  const hours = (agoHours(from) ?? 0) - (to === undefined ? 0 : (agoHours(to) ?? 0));
+  if (hours > 24 * MOST_DAYS) return undefined;
+  return hours <= MOST_HOURS ? 'hour' : 'day';
+}
+
+/** How long ago a time is: `24h`, `90m`, `7d`, or a time of the calendar. undefined: the control plane will say what is wrong with it. */
+function agoHours(time: string): number | undefined {
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(time) ?? [];
+  if (count !== undefined) return Number(count) * (UNIT_HOURS.get(unit) ?? 0);
+  const at_ms = Date.parse(time);
+  return Number.isNaN(at_ms) ? undefined : (Date.now() - at_ms) / HOUR_MS;
 }
 
 /** A report for people: one line a feature, with the shape of both sides. */
-export function driftText({ model, reference_id, from, to, against, verdict, features }: Report): string {
+export function driftText({ model, reference_id, from, to, against, verdict, features, series }: Report): string {
   const rows = features.map((each) => [
     each.feature,
     each.verdict === 'noData' ? `no data${each.reason === 'fewSamples' ? ' (few rows)' : ''}` : each.verdict,
@@ -86,8 +128,22 @@ export function driftText({ model, reference_id, from, to, against, verdict, fea
     sparkbars(each.shares.reference, WIDTH),
     sparkbars(each.shares.current, WIDTH),
     String(each.samples.current),
+    trend(
+      (series?.values[each.feature] ?? []).map((value) => value ?? undefined),
+      TREND,
+    ),
   ]);
-  const head = ['FEATURE', 'VERDICT', 'MEASURE', 'VALUE', 'PSI', 'REFERENCE', 'NOW', 'ROWS'];
+  const head = [
+    'FEATURE',
+    'VERDICT',
+    'MEASURE',
+    'VALUE',
+    'PSI',
+    'REFERENCE',
+    'NOW',
+    'ROWS',
+    `BY ${(series?.bucket ?? 'hour').toUpperCase()}`,
+  ];
   const reference = against === undefined ? `reference ${reference_id}` : `against ${against.from} to ${against.to}`;
   const title = `${model}: ${verdict.drifted} of ${verdict.judged} columns drifted (${from} to ${to}, ${reference})`;
   return [title, '', table(head, rows)].join('\n');

@@ -4,7 +4,7 @@ import { quoted } from '../../clickhouse/table.js';
 import type { BinSpec } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
 import { nearestName } from '../../std/nearest-name.js';
-import { type RowFilter, rowConditions } from '../log/rows.js';
+import { hourConditions, type RowFilter, rowConditions } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
 import { specColumns } from '../reference/spec-columns.js';
 import { type Attribution, attributeToGroups, type Group, MOST_EXACT, OTHERS } from './statistics/attribution.js';
@@ -27,6 +27,10 @@ export type Cut = 'node' | 'version' | 'variant' | `segment:${string}`;
 
 /** Rows that have no value of the segment. */
 export const NO_VALUE = '(none)';
+
+/** Segments that are asked about when nobody names one. */
+const MOST_SEGMENTS = 8;
+const HOUR_MS = 3_600_000;
 
 const ValuesSchema = z.array(z.object({ value: z.string() }));
 
@@ -55,6 +59,35 @@ export async function attributionReport(
   const window = { from: new Date(filter.from_ms).toISOString(), to: new Date(filter.to_ms).toISOString() };
   if ('absence' in result) return { feature, by, ...window, attribution: undefined, absence: result.absence };
   return { feature, by, ...window, attribution: result };
+}
+
+/** The same for every way to cut the window, one after another: nodes, versions, variants, and each segment that rows have. */
+export async function everyAttribution(
+  client: ClickHouseClient,
+  database: string,
+  spec: BinSpec,
+  filter: RowFilter,
+  feature: string,
+): Promise<AttributionReport[]> {
+  const segments = await segmentNames(client, database, filter);
+  const cuts: readonly Cut[] = ['node', 'version', 'variant', ...segments.map((name): Cut => `segment:${name}`)];
+  const reports: AttributionReport[] = [];
+  for (const by of cuts) reports.push(await attributionReport(client, database, spec, filter, { feature, by }));
+  return reports;
+}
+
+/** From states, of the hours that the window touches: the names that most rows have. */
+async function segmentNames(client: ClickHouseClient, database: string, filter: RowFilter): Promise<string[]> {
+  const hours = {
+    from_ms: Math.floor(filter.from_ms / HOUR_MS) * HOUR_MS,
+    to_ms: Math.ceil(filter.to_ms / HOUR_MS) * HOUR_MS,
+  };
+  const answer = await client.query({
+    query: `SELECT splitByChar('=', segment, 2)[1] AS value FROM ${database}.score_hist
+      WHERE ${hourConditions({ ...filter, ...hours })} AND segment != '' GROUP BY value ORDER BY sum(n) DESC, value LIMIT ${MOST_SEGMENTS}`,
+    format: 'JSONEachRow',
+  });
+  return ValuesSchema.parse(await answer.json()).map(({ value }) => value);
 }
 
 /** The largest groups, and the rows of the window that are in none of them: together they are the window, so that parts can add up to its drift. */

@@ -6,7 +6,7 @@ import type { Services } from '../app.js';
 import type { RowFilter } from '../log/rows.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import { type ReferenceEntry, References } from '../reference/references.js';
-import { attributionReport } from './attribution-report.js';
+import { attributionReport, everyAttribution } from './attribution-report.js';
 import { driftReport } from './drift-report.js';
 import { exactReport } from './exact-report.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
@@ -50,7 +50,9 @@ export function driftRoutes(services: Services): Hono {
   const AttributionSchema = z.strictObject({
     ...asked,
     feature: z.string(),
-    by: z.string().regex(/^(node|version|variant|segment:.+)$/, 'give node, version, variant, or segment:name'),
+    by: z
+      .string()
+      .regex(/^(node|version|variant|every|segment:.+)$/, 'give node, version, variant, or segment:name; or every'),
   });
   const app = new Hono();
   app.get('/:model/drift', async (context) => {
@@ -83,8 +85,12 @@ export function driftRoutes(services: Services): Hono {
     const model = context.req.param('model');
     const { feature, by, ...rest } = parsed(AttributionSchema, context.req.query());
     const { spec, window } = await chosen(services, model, rest);
+    const filter = { model, ...window };
+    if (by === 'every') {
+      return context.json({ items: await everyAttribution(client, database, spec, filter, feature) });
+    }
     const explained = { feature, by: CutSchema.parse(by) };
-    return context.json(await attributionReport(client, database, spec, { model, ...window }, explained));
+    return context.json(await attributionReport(client, database, spec, filter, explained));
   });
   return app;
 }

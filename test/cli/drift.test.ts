@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { driftText } from '../../cli/drift.js';
+import { bucketOf, driftText } from '../../cli/drift.js';
+import { blameText } from '../../cli/drift-blame.js';
 import { sparkbars } from '../../cli/sparkbars.js';
 import { migrate } from '../../clickhouse/migrate.js';
 import { startControlProcess } from '../harness/control-process.js';
@@ -48,7 +49,8 @@ test('tidegate drift asks a real control plane, and says what moved; a signal en
   const { code, stdout, stderr } = await tidegate(['drift', 'm', '--control-url', url]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^m: 1 of 1 columns drifted/);
-  assert.match(stdout, /^x +drift +kolmogorovSmirnov +p \S+ .* 400$/m);
+  assert.match(stdout, /^x +drift +kolmogorovSmirnov +p \S+ .* 400 +[·▁▂▃▄▅▆▇█]+$/m);
+  assert.match(stdout, /^x: no segment, node, version or variant explains its drift more than others$/m);
   const json = await tidegate(['drift', 'm', '--control-url', url, '--json']);
   assert.equal(JSON.parse(json.stdout).features[0].verdict, 'drift');
   const wrong = await tidegate(['drift', 'm', '--control-url', url, '--from', 'noon']);
@@ -84,4 +86,33 @@ test('features without data say why, and bars show the shape, the highest one fu
   assert.equal(sparkbars([0, 0.5, 1], 16), '▁▅█');
   assert.equal(sparkbars([1, 1, 0, 0], 2), '█▁');
   assert.equal(sparkbars([], 16), '');
+});
+
+test('one line tells which group most of a drift comes from, and none that is only large', () => {
+  const of = (by: string, ...groups: readonly [name: string, share: number, rows: number][]) => ({
+    by,
+    attribution: { total: 1, contributions: groups.map(([name, share, rows]) => ({ name, share, rows })) },
+  });
+  const items = [
+    of('node', ['n2', 0.9, 10], ['n1', 0.1, 30]),
+    of('version', ['3', 0.97, 95], ['2', 0.03, 5]),
+    of('variant', ['champion', 1, 40]),
+    of('segment:carrier', ['AA', 0.95, 4], ['DL', 0.05, 36]),
+    { by: 'segment:month' },
+  ];
+  assert.equal(blameText('delay', items), 'delay: mostly carrier=AA (95 %), on n2 (90 %)');
+  assert.equal(
+    blameText('delay', items.slice(1, 3)),
+    'delay: no segment, node, version or variant explains its drift more than others',
+  );
+});
+
+test('short windows are shown by hour, long ones by day, whichever way their begin is written', () => {
+  assert.equal(bucketOf({}), 'hour');
+  assert.equal(bucketOf({ from: '24h' }), 'hour');
+  assert.equal(bucketOf({ from: '30d' }), 'day');
+  assert.equal(bucketOf({ from: '30d', to: '29d' }), 'hour');
+  assert.equal(bucketOf({ from: '2001-01-01T00:00:00Z', to: '2001-02-01T00:00:00Z' }), 'day');
+  assert.equal(bucketOf({ from: 'noon' }), 'hour');
+  assert.equal(bucketOf({ from: '365d' }), undefined);
 });

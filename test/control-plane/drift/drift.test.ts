@@ -241,6 +241,13 @@ test('drift that is in one segment alone is attributed to it, and the parts add 
   const [odd, even] = attribution.contributions;
   assert.ok(odd.part > 20 * Math.abs(even.part), JSON.stringify(attribution));
   assert.ok(Math.abs(odd.part + even.part - attribution.total) < 1e-12);
+  const every = await rig.get(`/v1/models/m/drift/attribution?feature=moving&by=every&${window}`);
+  const { items } = z.object({ items: z.array(AttributionSchema.extend({ by: z.string() })) }).parse(every.body);
+  assert.deepEqual(
+    items.map(({ by }) => by),
+    ['node', 'version', 'variant', 'segment:half'],
+  );
+  assert.deepEqual(items[3].attribution, attribution);
   const unknown = await rig.get(`/v1/models/m/drift/attribution?feature=movin&by=node&${window}`);
   assert.match(JSON.stringify(unknown), /404.*no feature 'movin': did you mean 'moving'/);
   const wrong = await rig.get(`/v1/models/m/drift/attribution?feature=moving&by=month&${window}`);
