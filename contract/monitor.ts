@@ -93,18 +93,49 @@ export type MonitorSpec = z.infer<typeof MonitorSpecSchema>;
 
 const HttpUrl = z.url({ protocol: /^https?$/ });
 
-export const AlertRouteSpecSchema = z.strictObject({
-  severity: z.enum(SEVERITIES).default('info').describe('alerts of this severity and above'),
-  models: z.array(z.string().min(1)).optional().describe('of these models only'),
-  labels: z.record(z.string(), z.string()).default({}).describe('of monitors with these labels only'),
-  group_wait: span.default(5000).describe('what happens within this is told together'),
-  webhook: z.strictObject({
-    url: HttpUrl,
-    format: z.enum(['tidegate', 'slack', 'alertmanager']).default('tidegate'),
-    secret: z.string().min(16).optional().describe('signs what is sent; env:NAME takes it from the environment'),
-    timeout: span.default(10_000),
-  }),
+const secret = z.string().min(1).describe('env:NAME takes it from the environment');
+const timeout = span.default(10_000);
+
+const WebhookSchema = z.strictObject({
+  url: HttpUrl,
+  format: z.enum(['tidegate', 'slack', 'alertmanager']).default('tidegate'),
+  secret: secret
+    .optional()
+    .describe('signs what is sent, 16 characters at least; env:NAME takes it from the environment'),
+  timeout,
 });
+
+const EmailSchema = z.strictObject({
+  to: z.array(z.email()).min(1),
+  from: z.email(),
+  smtp: z.strictObject({
+    host: z.string().min(1),
+    port: z.int().min(1).max(65_535).default(587),
+    encryption: z
+      .enum(['starttls', 'tls', 'none'])
+      .default('starttls')
+      .describe('starttls: no mail goes without it; tls: from the first byte, mostly on port 465'),
+    user: z.string().min(1).optional(),
+    password: secret.optional(),
+  }),
+  timeout,
+});
+
+export const AlertRouteSpecSchema = z
+  .strictObject({
+    severity: z.enum(SEVERITIES).default('info').describe('alerts of this severity and above'),
+    models: z.array(z.string().min(1)).optional().describe('of these models only'),
+    labels: z.record(z.string(), z.string()).default({}).describe('of monitors with these labels only'),
+    group_wait: span.default(5000).describe('what happens within this is told together'),
+    webhook: WebhookSchema.optional(),
+    email: EmailSchema.optional(),
+  })
+  .refine(
+    ({ webhook, email }) => (webhook === undefined) !== (email === undefined),
+    "give one of 'webhook' and 'email'",
+  );
+export type Webhook = z.infer<typeof WebhookSchema>;
+export type Email = z.infer<typeof EmailSchema>;
 export type AlertRouteSpec = z.infer<typeof AlertRouteSpecSchema>;
 
 const metadata = z.strictObject({ name, labels: z.record(z.string(), z.string()).default({}) });

@@ -13,6 +13,8 @@ export interface Watch {
 
 const KindSchema = z.object({ kind: z.string() });
 const KINDS = ['Monitor', 'AlertRoute'];
+const FROM_ENVIRONMENT = /^env:(\w+)$/;
+const LEAST_SECRET = 16;
 
 /** Monitors and routes of a folder's YAML and JSON files. Throws INVALID_CONFIG that names the file, the member and its value; then none of them is taken. */
 export async function readWatch(directory: string): Promise<Watch> {
@@ -26,7 +28,7 @@ export async function readWatch(directory: string): Promise<Watch> {
       if (value === null) continue;
       const kind = KindSchema.safeParse(value).data?.kind ?? '';
       if (kind === 'Monitor') monitors.push(read(MonitorFileSchema, value, name));
-      else if (kind === 'AlertRoute') routes.push(withSecret(read(AlertRouteFileSchema, value, name), name));
+      else if (kind === 'AlertRoute') routes.push(withSecrets(read(AlertRouteFileSchema, value, name), name));
       else throw wrong(name, `'kind' is '${kind}': ${nearestName(kind, KINDS) ?? KINDS.join(' or ')} is known here`);
     }
   }
@@ -64,20 +66,28 @@ function refuseTwins(kind: string, all: readonly { readonly metadata: { readonly
   }
 }
 
-const FROM_ENVIRONMENT = /^env:(\w+)$/;
+/** Secrets do not belong into a file that is kept with others. */
+function withSecrets(route: AlertRoute, file: string): AlertRoute {
+  const { webhook, email } = route.spec;
+  const named = `of route '${route.metadata.name}'`;
+  if (webhook !== undefined) {
+    const secret = resolved(webhook.secret, `the secret ${named}`, file);
+    if (secret !== undefined && secret.length < LEAST_SECRET) {
+      throw wrong(file, `the secret ${named} has fewer than ${LEAST_SECRET} characters`);
+    }
+    return { ...route, spec: { ...route.spec, webhook: { ...webhook, secret } } };
+  }
+  if (email === undefined) return route;
+  const password = resolved(email.smtp.password, `the password ${named}`, file);
+  return { ...route, spec: { ...route.spec, email: { ...email, smtp: { ...email.smtp, password } } } };
+}
 
-/** A secret does not belong into a file that is kept with others. */
-function withSecret(route: AlertRoute, file: string): AlertRoute {
-  const { webhook } = route.spec;
-  const name = FROM_ENVIRONMENT.exec(webhook.secret ?? '')?.[1];
-  if (name === undefined) return route;
-  const secret = process.env[name] ?? '';
-  if (secret.length < 16)
-    throw wrong(
-      file,
-      `the secret of route '${route.metadata.name}' is the variable ${name}, which has fewer than 16 characters`,
-    );
-  return { ...route, spec: { ...route.spec, webhook: { ...webhook, secret } } };
+function resolved(given: string | undefined, what: string, file: string): string | undefined {
+  const name = FROM_ENVIRONMENT.exec(given ?? '')?.[1];
+  if (name === undefined) return given;
+  const value = process.env[name] ?? '';
+  if (value === '') throw wrong(file, `${what} is the variable ${name}, which is not set`);
+  return value;
 }
 
 function wrong(file: string, why: string): TidegateError {

@@ -32,11 +32,12 @@ export function retry_ms(attempt: number): number {
 export function nextAttempt(
   change: Pick<LedgerEntry, 'at_ms'>,
   last: LastAttempt | undefined,
-  { group_wait, webhook }: AlertRoute['spec'],
+  { group_wait, webhook, email }: AlertRoute['spec'],
   now_ms: number,
 ): number | undefined {
   if (last === undefined) return now_ms >= change.at_ms + group_wait ? 1 : undefined;
   if (last.outcome === 'sent' || last.outcome === 'dead') return undefined;
-  const wait_ms = last.outcome === 'started' ? webhook.timeout + ABANDONED_MS : retry_ms(last.attempt);
+  const timeout_ms = (webhook ?? email)?.timeout ?? 0;
+  const wait_ms = last.outcome === 'started' ? timeout_ms + ABANDONED_MS : retry_ms(last.attempt);
   return now_ms >= last.at_ms + wait_ms ? last.attempt + 1 : undefined;
 }

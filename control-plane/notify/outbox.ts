@@ -5,6 +5,7 @@ import { quoted } from '../../clickhouse/table.js';
 import type { AlertRoute } from '../../contract/monitor.js';
 import { type LedgerEntry, type MonitorLedger, momentText } from '../monitor/monitor-ledger.js';
 import { isFor, type LastAttempt, MOST_ATTEMPTS, nextAttempt } from './due.js';
+import { sendEmail } from './email.js';
 import { payloadOf } from './payload.js';
 import { postWebhook, type Sent } from './webhook.js';
 
@@ -76,15 +77,20 @@ export class Outbox {
     });
     const claimed = await this.#claim(route, due);
     if (claimed.length === 0) return;
-    const payload = payloadOf(
+    const sent = await this.#send(
       route,
       claimed.map(({ change }) => change),
-      this.#control_url(),
     );
-    const [{ change: first }] = claimed;
-    const delivery = `${route.metadata.name}:${claimed.length}:${keyOf(first)}`;
-    const sent = await postWebhook(route.spec, payload, delivery, now_ms);
     await this.#finish(route, claimed, sent);
+  }
+
+  #send({ metadata, spec }: AlertRoute, changes: readonly LedgerEntry[]): Promise<Sent> {
+    const url = this.#control_url();
+    const delivery = `${metadata.name}:${changes.length}:${keyOf(changes[0])}`;
+    const { webhook, email } = spec;
+    if (email !== undefined) return sendEmail(email, changes, { delivery, control_url: url });
+    if (webhook === undefined) throw new RangeError(`route '${metadata.name}' has nobody to tell`);
+    return postWebhook(webhook, payloadOf(metadata.name, webhook, changes, url), delivery, this.#now_ms());
   }
 
   async #lastAttempts(route: string): Promise<Map<string, LastAttempt>> {

@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { AlertRoute } from '../../contract/monitor.js';
+import type { Webhook } from '../../contract/monitor.js';
 import type { LedgerEntry } from '../monitor/monitor-ledger.js';
 
 /** Slack's own names would not be red and yellow everywhere. */
@@ -8,17 +8,18 @@ const GREEN = '#2e8b57';
 
 /** What is sent for some changes of alerts, oldest first. */
 export function payloadOf(
-  { metadata, spec }: AlertRoute,
+  route: string,
+  { format }: Webhook,
   changes: readonly LedgerEntry[],
   control_url: string,
 ): unknown {
-  switch (spec.webhook.format) {
+  switch (format) {
     case 'tidegate':
-      return { v: 1, route: metadata.name, alerts: changes.map((change) => alertOf(change, control_url)) };
+      return { v: 1, route, alerts: changes.map((change) => alertOf(change, control_url)) };
     case 'slack':
       return slack(changes, control_url);
     case 'alertmanager':
-      return alertmanager(metadata.name, changes, control_url);
+      return alertmanager(route, changes, control_url);
   }
 }
 
@@ -102,7 +103,7 @@ export function signature(secret: string, body: string, at_ms: number): string {
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
 }
 
-function monitorUrl(control_url: string, monitor: string): string {
+export function monitorUrl(control_url: string, monitor: string): string {
   return `${control_url}/v1/monitors/${encodeURIComponent(monitor)}`;
 }
 

@@ -1,4 +1,4 @@
-import type { AlertRoute } from '../../contract/monitor.js';
+import type { Webhook } from '../../contract/monitor.js';
 import { signature } from './payload.js';
 
 const MOST_DETAIL = 500;
@@ -11,12 +11,7 @@ export interface Sent {
 }
 
 /** Sends once. What does not answer in time, answers with another status than 2xx, or sends elsewhere, has not taken it. */
-export async function postWebhook(
-  { webhook }: AlertRoute['spec'],
-  payload: unknown,
-  delivery: string,
-  now_ms: number,
-): Promise<Sent> {
+export async function postWebhook(webhook: Webhook, payload: unknown, delivery: string, now_ms: number): Promise<Sent> {
   const body = JSON.stringify(payload);
   const headers = {
     'content-type': 'application/json',
