@@ -80,7 +80,9 @@ export function addDrift(program: Command): void {
 }
 
 async function drift(model: string, { controlUrl, json, ...window }: DriftOptions): Promise<void> {
-  const given = Object.entries({ bucket: bucketOf(window), ...window }).filter(([, value]) => value !== undefined);
+  const given = Object.entries({ bucket: bucketOf(window), ...window }).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, value]],
+  );
   const path = `/v1/models/${encodeURIComponent(model)}/drift`;
   const query = new URLSearchParams(given);
   if (json === true) {

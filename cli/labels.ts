@@ -1,19 +1,10 @@
-import { openAsBlob } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { CommandError, EXIT } from './exit.js';
 import { ask, send } from './node-client.js';
+import { ROW_TYPES, sentFile } from './sent-file.js';
 import { table } from './table.js';
 
-const TYPES: Readonly<Record<string, string>> = {
-  '.json': 'application/json',
-  '.ndjson': 'application/x-ndjson',
-  '.jsonl': 'application/x-ndjson',
-  '.csv': 'text/csv',
-  '.parquet': 'application/vnd.apache.parquet',
-};
+const TYPES = { '.json': 'application/json', ...ROW_TYPES };
 const SHOWN_ROWS = 10;
 
 const ReportSchema = z.object({
@@ -79,30 +70,15 @@ function withUrl(command: Command): Command {
 }
 
 async function push(file: string, { controlUrl, model, source, onError, key, json }: PushOptions): Promise<void> {
-  const type = TYPES[extname(file).toLowerCase()];
-  if (type === undefined) {
-    throw new CommandError(EXIT.USAGE, `'${file}' ends with none of ${Object.keys(TYPES).join(', ')}`);
-  }
+  const { body, type } = await sentFile(file, TYPES);
   const query = new URLSearchParams({
     on_error: onError,
     ...(model === undefined ? {} : { model }),
     ...(source === undefined ? {} : { source }),
   });
-  const body = await readable(file, type);
   const headers = { 'content-type': type, ...(key === undefined ? {} : { 'idempotency-key': key }) };
   const report = await send(controlUrl, { path: `/v1/labels?${query}`, body, headers, schema: ReportSchema });
   console.log(json === true ? JSON.stringify(report, null, 2) : reportText(report));
-}
-
-/** The file as it lies on disk: it is read while it is sent. */
-async function readable(file: string, type: string): Promise<Blob> {
-  try {
-    await stat(file);
-    return await openAsBlob(file, { type });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(EXIT.USAGE, `'${file}' cannot be read: ${reason}`);
-  }
 }
 
 function reportText({ accepted, rejected, rejected_rows }: z.infer<typeof ReportSchema>): string {

@@ -10,6 +10,7 @@ import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
 import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
+import { addReferences } from './references.js';
 import { addSettings, configOf } from './settings.js';
 import { table } from './table.js';
 
@@ -34,6 +35,7 @@ function build(): Command {
     .action((_options, command: Command) => printConfig(command));
   addAskCommands(program);
   addDrift(program);
+  addReferences(program);
   addPerformance(program);
   addLabels(program);
   addAlerts(program);
