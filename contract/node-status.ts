@@ -31,6 +31,8 @@ export const ObservedModelSchema = z.looseObject({
   versions: z.array(ObservedVersionSchema),
   /** What requests go to at this moment: may be of an older epoch, while or because the newer one cannot serve. */
   serving: z.array(z.int().positive()),
+  /** What keeps the node from acting on a newer epoch at all: its disk does not take it, say. */
+  trouble: z.string().nullable().default(null),
 });
 export type ObservedModel = z.infer<typeof ObservedModelSchema>;
 

@@ -37,6 +37,7 @@ const RANKS: readonly (readonly string[])[] = [
   ['runtime/batch'],
   ['runtime/admission'],
   ['runtime/observe'],
+  ['runtime/agent'],
   ['runtime/http', 'runtime/websocket'],
   ['runtime'],
   ['control-plane'],
