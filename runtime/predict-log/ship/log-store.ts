@@ -47,6 +47,8 @@ export class ClickHouseLogStore implements LogStore {
       `insert_deduplication_token = ${quoted(token)}`,
       'async_insert = 0',
       'deduplicate_blocks_in_dependent_materialized_views = 1',
+      // The views take longer than the table: together, where there are cores for it.
+      'parallel_view_processing = 1',
       // One block stays one block: its token would say less than the whole batch otherwise.
       'max_insert_block_size = 100000000',
       ...(cluster === '' ? [] : ['distributed_foreground_insert = 1']),
