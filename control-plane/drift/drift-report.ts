@@ -5,7 +5,7 @@ import { countsInOrder } from '../reference/edges.js';
 import { specColumns, type VersionColumns } from '../reference/spec-columns.js';
 import { type Bucket, type DriftSeries, driftSeries } from './drift-series.js';
 import { coarseShares, type FeatureDrift, judgedFeatures, type Measured } from './judged-features.js';
-import type { MultivariateDrift } from './multivariate-drift.js';
+import type { MultivariateAnswers } from './multivariate-methods.js';
 import { measureBinned } from './statistics/binned.js';
 import type { Extremes } from './statistics/binned-distance.js';
 import type { Correction } from './statistics/correction.js';
@@ -44,7 +44,7 @@ export interface DriftReport {
   readonly source?: { readonly state_hours: number; readonly counted_spans: number };
   /** In exact mode: rows that were taken, and how many there are. */
   readonly sample?: { readonly reference: Sampled; readonly current: Sampled };
-  readonly multivariate?: MultivariateDrift;
+  readonly multivariate?: MultivariateAnswers;
   readonly series?: DriftSeries;
 }
 

@@ -12,7 +12,8 @@ import { type RowSample, rowSample } from '../reference/row-sample.js';
 import { columnGroups, specColumns } from '../reference/spec-columns.js';
 import { type DriftReport, type DriftRequest, spanText } from './drift-report.js';
 import { coarseShares, judgedFeatures, type Measured } from './judged-features.js';
-import { type MultivariateDrift, multivariateDrift } from './multivariate-drift.js';
+import type { Method, MultivariateAnswers } from './multivariate-methods.js';
+import { inThread } from './multivariate-pool.js';
 import { compareCategorical, compareNumeric } from './statistics/evidently.js';
 import { featureCounts } from './statistics/feature-counts.js';
 import type { FeatureColumn } from './statistics/feature-matrix.js';
@@ -24,7 +25,8 @@ export interface ExactRequest extends DriftRequest {
   readonly reference_rows: RowFilter;
   /** Most rows of a side. */
   readonly rows: number;
-  readonly multivariate: boolean;
+  /** How all features are compared together; none: not at all. */
+  readonly methods: readonly Method[];
 }
 
 /** Values of one side that are held at a time, at most. */
@@ -53,7 +55,8 @@ export async function exactReport(
     await new Promise(setImmediate);
   }
   const features = judgedFeatures(measured, request);
-  const { against } = request;
+  const { against, methods } = request;
+  const multivariate = methods.length === 0 ? undefined : await together(spec, reference, current, request);
   return {
     model: request.model,
     reference_id: spec.spec_id,
@@ -62,7 +65,7 @@ export async function exactReport(
     verdict: judgeDataSet(features),
     features,
     sample: { reference: sizes(reference), current: sizes(current) },
-    ...(request.multivariate ? { multivariate: together(spec, reference, current, request.least_samples) } : {}),
+    ...(multivariate === undefined ? {} : { multivariate }),
   };
 }
 
@@ -105,7 +108,12 @@ function counted(bins: FeatureBins, values: Values): Float64Array {
 }
 
 /** Of the features alone: score and class follow from them. */
-function together(spec: BinSpec, reference: RowSample, current: RowSample, least: number): MultivariateDrift {
+function together(
+  spec: BinSpec,
+  reference: RowSample,
+  current: RowSample,
+  { methods, least_samples }: ExactRequest,
+): Promise<MultivariateAnswers> {
   const features = spec.features.flatMap(({ feature, kind }, i) =>
     feature === SCORE_FEATURE || feature === CLASS_FEATURE ? [] : [{ name: feature, kind, i }],
   );
@@ -114,5 +122,5 @@ function together(spec: BinSpec, reference: RowSample, current: RowSample, least
       const values = sample.columns[i];
       return { name, kind, values: kind === 'numeric' ? values.map(Number) : named(values) };
     });
-  return multivariateDrift(columns(reference), columns(current), least);
+  return inThread({ methods, reference: columns(reference), current: columns(current), least_samples });
 }

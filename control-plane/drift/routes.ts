@@ -9,6 +9,7 @@ import { type ReferenceEntry, References } from '../reference/references.js';
 import { attributionReport, everyAttribution } from './attribution-report.js';
 import { driftReport } from './drift-report.js';
 import { exactReport } from './exact-report.js';
+import { METHODS } from './multivariate-methods.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
 import { type Span, WINDOWS, windowBefore } from './window-before.js';
 
@@ -17,6 +18,11 @@ const DAY_MS = 86_400_000;
 const USUAL_ROWS = 20_000;
 const MOST_ROWS = 200_000;
 const count = z.coerce.number().int().positive();
+/** One or more with commas between; `none` as well. */
+const MethodsSchema = z
+  .string()
+  .transform((text) => (text === 'none' ? [] : text.split(',')))
+  .pipe(z.array(z.enum(METHODS, `give none, or one or more of ${METHODS.join(',')}`)));
 const CutSchema = z.union([z.enum(['node', 'version', 'variant']), z.templateLiteral(['segment:', z.string()])]);
 
 interface Asked {
@@ -43,7 +49,7 @@ export function driftRoutes(services: Services): Hono {
     min_samples: count.default(LEAST_SAMPLES),
     correction: z.enum(['none', 'holm', 'benjaminiHochberg']).default('none'),
     mode: z.enum(['binned', 'exact']).default('binned'),
-    multivariate: z.enum(['none', 'pca']).default('none'),
+    multivariate: MethodsSchema.default([]),
     bucket: z.enum(['hour', 'day']).optional(),
     rows: count.max(MOST_ROWS).default(USUAL_ROWS),
   });
@@ -65,20 +71,20 @@ export function driftRoutes(services: Services): Hono {
     const { spec, window, entry } = await chosen(services, model, { from, to, reference: id });
     const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
     const request = { model, ...window, ...cuts, against, least_samples: min_samples, bucket };
-    if (mode === 'binned' && multivariate === 'none') {
+    if (mode === 'binned' && multivariate.length === 0) {
       return context.json(await driftReport(client, database, spec, request));
     }
     if (mode === 'binned') {
       throw new TidegateError(
         'INVALID_PARAMETER',
-        `'multivariate' is '${multivariate}', which needs rows: add mode=exact`,
+        `'multivariate' is '${multivariate.join(',')}', which needs rows: add mode=exact`,
       );
     }
     if (bucket !== undefined) {
       throw new TidegateError('INVALID_PARAMETER', "'bucket' is read from states: leave out mode=exact");
     }
     const reference_rows = against === undefined ? rowsOf(model, entry) : { ...request, ...against };
-    const exact = { ...request, reference_rows, rows, multivariate: multivariate === 'pca' };
+    const exact = { ...request, reference_rows, rows, methods: multivariate };
     return context.json(await exactReport(client, database, spec, exact));
   });
   app.get('/:model/drift/attribution', async (context) => {

@@ -14,7 +14,14 @@ const MeasurementSchema = z.object({
 });
 const ReportSchema = z.object({
   sample: z.object({ reference: z.object({ rows: z.number(), of: z.number() }), current: z.unknown() }).optional(),
-  multivariate: z.object({ verdict: z.string(), components: z.number(), columns: z.number() }).optional(),
+  multivariate: z
+    .object({
+      pca: z.object({ verdict: z.string(), components: z.number(), columns: z.number() }).optional(),
+      classifier: z
+        .object({ verdict: z.string(), value: z.number().optional(), standard_error: z.number().optional() })
+        .optional(),
+    })
+    .default({}),
   features: z.array(
     z.object({
       feature: z.string(),
@@ -76,18 +83,24 @@ test('features that no longer vary together are found though each of them is as 
   await log({ hour: 0, version: 1, num: together });
   assert.equal((await ask('references', FIRST_HOUR)).status, 201);
   await log({ hour: 1, version: 1, num: together });
-  const question = `drift?${NEXT_HOUR}&mode=exact&multivariate=pca`;
+  const question = `drift?${NEXT_HOUR}&mode=exact&multivariate=pca,classifier`;
   const calm = ReportSchema.parse((await ask(question)).body);
-  assert.deepEqual(calm.multivariate, { verdict: 'ok', components: 1, columns: 3 });
+  assert.deepEqual(calm.multivariate.pca, { verdict: 'ok', components: 1, columns: 3 });
+  assert.equal(calm.multivariate.classifier?.verdict, 'ok');
+  assert.deepEqual(ReportSchema.parse((await ask(question)).body).multivariate, calm.multivariate);
   await log({ hour: 1, version: 1, num: (random) => [random(), random() + 0.05 * random(), random()] });
   const apart = ReportSchema.parse((await ask(question)).body);
-  assert.equal(apart.multivariate?.verdict, 'drift');
+  assert.equal(apart.multivariate.pca?.verdict, 'drift');
+  assert.equal(apart.multivariate.classifier?.verdict, 'drift');
   assert.deepEqual(
     apart.features.map(({ verdict }) => verdict),
     ['ok', 'ok', 'ok'],
   );
   const few = ReportSchema.parse((await ask(`${question}&rows=50`)).body);
-  assert.equal(few.multivariate?.verdict, 'noData');
+  assert.equal(few.multivariate.pca?.verdict, 'noData');
+  assert.deepEqual(few.multivariate.classifier, { verdict: 'noData' });
+  const wrong = await ask(`drift?${NEXT_HOUR}&mode=exact&multivariate=pca,pcb`);
+  assert.match(JSON.stringify(wrong), /400.*give none, or one or more of pca,classifier/);
   const binned = await ask(`drift?${NEXT_HOUR}&multivariate=pca`);
   assert.match(JSON.stringify(binned), /400.*add mode=exact/);
 });
