@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 from nannyml.drift.multivariate.data_reconstruction import DataReconstructionDriftCalculator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 
 def rows_of(random, rows, angle):
@@ -40,3 +42,23 @@ def reconstruction():
     out["reference"] = reference.astype(object).where(reference.notna(), None).values.tolist()
     out["current"] = current.astype(object).where(current.notna(), None).values.tolist()
     return out
+
+
+def classifier():
+    """scikit-learn's logistic regression: its weights, and its AUROC over folds of every fifth row."""
+    random = np.random.default_rng(47)
+    rows = np.column_stack([random.normal(size=(300, 2)), random.integers(0, 2, 300)]).round(3)
+    labels = (rows[:, 0] - 0.5 * rows[:, 2] + random.normal(0, 1.5, 300) > 0).astype(int)
+    whole = fitted(rows, labels)
+    folds = np.arange(300) % 5
+    out = {"rows": rows.tolist(), "labels": labels.tolist(), "weights": whole.coef_[0].tolist(), "intercept": float(whole.intercept_[0])}
+    out["auroc"] = []
+    for fold in range(5):
+        inside = folds == fold
+        scores = fitted(rows[~inside], labels[~inside]).decision_function(rows[inside])
+        out["auroc"].append(float(roc_auc_score(labels[inside], scores)))
+    return out
+
+
+def fitted(rows, labels):
+    return LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(rows, labels)

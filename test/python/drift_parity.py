@@ -17,7 +17,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 
 from drift_cases import edge_cases, write
 from drift_detectors import corrections, detections
-from drift_multivariate import reconstruction
+from drift_multivariate import classifier, reconstruction
 from drift_performance import binary, estimated, multi_class, regression
 from drift_univariate import kolmogorov, univariate
 
@@ -33,6 +33,7 @@ def main():
     write(os.path.join(folder, "corrections.json"), corrections())
     write(os.path.join(folder, "detectors.json"), detections())
     write(os.path.join(folder, "reconstruction.json"), reconstruction())
+    write(os.path.join(folder, "classifier.json"), classifier())
     write(os.path.join(folder, "binary.json"), binary())
     performance = {"multi_class": multi_class(), "regression": regression(), "estimated": estimated()}
     write(os.path.join(folder, "performance.json"), performance)

@@ -18,6 +18,7 @@ const MADE = [
   'kolmogorov.json',
   'corrections.json',
   'detectors.json',
+  'classifier.json',
   'reconstruction.json',
   'binary.json',
   'performance.json',
