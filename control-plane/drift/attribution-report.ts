@@ -4,6 +4,7 @@ import { quoted } from '../../clickhouse/table.js';
 import type { BinSpec } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
 import { nearestName } from '../../std/nearest-name.js';
+import { layoutsOf } from '../log/layouts.js';
 import { hourConditions, type RowFilter, rowConditions } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
 import { specColumns } from '../reference/spec-columns.js';
@@ -22,8 +23,8 @@ export interface AttributionReport {
   readonly absence?: 'noData' | 'noReference';
 }
 
-/** `node`, `version`, `variant`, or `segment:<name>`. */
-export type Cut = 'node' | 'version' | 'variant' | `segment:${string}`;
+/** `node`, `version`, `variant`, `source` (where the value of the feature came from), or `segment:<name>`. */
+export type Cut = 'node' | 'version' | 'variant' | 'source' | `segment:${string}`;
 
 /** Rows that have no value of the segment. */
 export const NO_VALUE = '(none)';
@@ -34,7 +35,7 @@ const HOUR_MS = 3_600_000;
 
 const ValuesSchema = z.array(z.object({ value: z.string() }));
 
-/** Which nodes, versions, variants or segments explain the drift of one feature: Shapley parts of its divergence, over coarse bins. */
+/** Which nodes, versions, variants, sources or segments explain the drift of one feature: Shapley parts of its divergence, over coarse bins. */
 export async function attributionReport(
   client: ClickHouseClient,
   database: string,
@@ -51,7 +52,8 @@ export async function attributionReport(
   }
   const columns = await specColumns(client, database, spec, filter);
   const bins = spec.features[position];
-  const groups = await groupsOf(client, database, filter, by, async (cut) => {
+  const column = by === 'source' ? await sourceOf(client, database, filter.model, feature) : columnOf(by);
+  const groups = await groupsOf(client, database, filter, { by, ...column }, async (cut) => {
     const { counts } = await windowCounts(client, database, spec, columns, { ...filter, ...cut });
     return featureCounts(bins, countsInOrder(bins, counts[position])).coarse;
   });
@@ -61,7 +63,7 @@ export async function attributionReport(
   return { feature, by, ...window, attribution: result };
 }
 
-/** The same for every way to cut the window, one after another: nodes, versions, variants, and each segment that rows have. */
+/** The same for every way to cut the window, one after another: nodes, versions, variants, sources, and each segment that rows have. */
 export async function everyAttribution(
   client: ClickHouseClient,
   database: string,
@@ -70,7 +72,13 @@ export async function everyAttribution(
   feature: string,
 ): Promise<AttributionReport[]> {
   const segments = await segmentNames(client, database, filter);
-  const cuts: readonly Cut[] = ['node', 'version', 'variant', ...segments.map((name): Cut => `segment:${name}`)];
+  const cuts: readonly Cut[] = [
+    'node',
+    'version',
+    'variant',
+    'source',
+    ...segments.map((name): Cut => `segment:${name}`),
+  ];
   const reports: AttributionReport[] = [];
   for (const by of cuts) reports.push(await attributionReport(client, database, spec, filter, { feature, by }));
   return reports;
@@ -95,14 +103,14 @@ async function groupsOf(
   client: ClickHouseClient,
   database: string,
   filter: RowFilter,
-  by: Cut,
+  cut: CutColumn & { readonly by: Cut },
   count: (cut: Partial<RowFilter>) => Promise<Float64Array>,
 ): Promise<Group[]> {
-  const values = await valuesOf(client, database, filter, by);
+  const values = await valuesOf(client, database, filter, cut);
   // The window before its groups: of rows that arrive meanwhile none can be missing from a group, and be taken for one without a value.
   const rest = await count({});
   const groups: Group[] = [];
-  for (const value of values) groups.push({ name: value, current: await count(narrowed(by, value)) });
+  for (const value of values) groups.push({ name: value, current: await count(narrowed(cut, value)) });
   const isMore =
     values.length === MOST_EXACT && groups.reduce((sum, { current }) => sum + sumOf(current), 0) < sumOf(rest);
   if (isMore) groups.pop();
@@ -111,21 +119,52 @@ async function groupsOf(
   return sumOf(others) === 0 ? groups : [...groups, { name: isMore ? OTHERS : NO_VALUE, current: others }];
 }
 
+/** What rows are grouped by, and which of them have it. */
+interface CutColumn {
+  readonly value: string;
+  readonly has: string;
+}
+
+function columnOf(by: Exclude<Cut, 'source'>): CutColumn {
+  if (!by.startsWith('segment:')) return { value: `toString(${by})`, has: '1' };
+  const name = quoted(by.slice('segment:'.length));
+  return { value: `segment[${name}]`, has: `mapContains(segment, ${name})` };
+}
+
+/** Where the values of a feature came from: at the same place of each version's layout. Rows without the feature cache have no sources. */
+async function sourceOf(
+  client: ClickHouseClient,
+  database: string,
+  model: string,
+  feature: string,
+): Promise<CutColumn> {
+  const layouts = await layoutsOf(client, database, model);
+  const places = layouts.flatMap(({ version, features }) => {
+    const at = features.findIndex(({ name }) => name === feature);
+    return at < 0 ? [] : [`version = ${version}, toString(feature_source[${at + 1}])`];
+  });
+  const value = places.length === 0 ? `''` : `multiIf(${places.join(', ')}, '')`;
+  return { value, has: `${value} != ''` };
+}
+
 /** Largest first. */
-async function valuesOf(client: ClickHouseClient, database: string, filter: RowFilter, by: Cut): Promise<string[]> {
-  const name = by.startsWith('segment:') ? quoted(by.slice('segment:'.length)) : undefined;
-  const column = name === undefined ? `toString(${by})` : `segment[${name}]`;
-  const has = name === undefined ? '' : ` AND mapContains(segment, ${name})`;
+async function valuesOf(
+  client: ClickHouseClient,
+  database: string,
+  filter: RowFilter,
+  { value, has }: CutColumn,
+): Promise<string[]> {
   const answer = await client.query({
-    query: `SELECT ${column} AS value FROM ${database}.inference_log WHERE ${rowConditions(filter)}${has}
+    query: `SELECT ${value} AS value FROM ${database}.inference_log WHERE ${rowConditions(filter)} AND ${has}
       GROUP BY value ORDER BY count() DESC, value LIMIT ${MOST_EXACT}`,
     format: 'JSONEachRow',
   });
-  return ValuesSchema.parse(await answer.json()).map(({ value }) => value);
+  return ValuesSchema.parse(await answer.json()).map((row) => row.value);
 }
 
-function narrowed(by: Cut, value: string): Partial<RowFilter> {
+function narrowed({ by, value: column }: CutColumn & { readonly by: Cut }, value: string): Partial<RowFilter> {
   if (by === 'version') return { version: Number(value) };
   if (by === 'node' || by === 'variant') return { [by]: value };
+  if (by === 'source') return { condition: `${column} = ${quoted(value)}` };
   return { segment: `${by.slice('segment:'.length)}=${value}` };
 }

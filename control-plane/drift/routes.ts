@@ -23,7 +23,10 @@ const MethodsSchema = z
   .string()
   .transform((text) => (text === 'none' ? [] : text.split(',')))
   .pipe(z.array(z.enum(METHODS, `give none, or one or more of ${METHODS.join(',')}`)));
-const CutSchema = z.union([z.enum(['node', 'version', 'variant']), z.templateLiteral(['segment:', z.string()])]);
+const CutSchema = z.union([
+  z.enum(['node', 'version', 'variant', 'source']),
+  z.templateLiteral(['segment:', z.string()]),
+]);
 
 interface Asked {
   readonly from?: number | undefined;
@@ -58,7 +61,10 @@ export function driftRoutes(services: Services): Hono {
     feature: z.string(),
     by: z
       .string()
-      .regex(/^(node|version|variant|every|segment:.+)$/, 'give node, version, variant, or segment:name; or every'),
+      .regex(
+        /^(node|version|variant|source|every|segment:.+)$/,
+        'give node, version, variant, source or segment:name; or every',
+      ),
   });
   const app = new Hono();
   app.get('/:model/drift', async (context) => {

@@ -94,7 +94,8 @@ export async function countedHours(
     perHour(`${statesOf(database, spec, filter)} AND feature = 0`),
   ]);
   const total = new Map(all.map(({ hour_s, n }) => [hour_s, n]));
-  const complete = counted.filter(({ hour_s, n }) => total.get(hour_s) === n);
+  // States are not cut by a condition: then no hour is complete.
+  const complete = filter.condition === undefined ? counted.filter(({ hour_s, n }) => total.get(hour_s) === n) : [];
   return { total, complete: new Set(complete.map(({ hour_s }) => hour_s * 1000)) };
 }
 

@@ -10,6 +10,8 @@ export interface RowFilter {
   readonly node?: string | undefined;
   /** `name=value` */
   readonly segment?: string | undefined;
+  /** A further condition of ClickHouse on rows of the log, which states know nothing of. */
+  readonly condition?: string | undefined;
 }
 
 /** Conditions on `inference_log`: answered requests only, since a refused one says nothing of its model. */
@@ -24,7 +26,7 @@ export function logRows(database: string, filter: RowFilter): string {
 
 /** The same for every request that was logged, refused and failed ones included. */
 export function anyRowConditions(filter: RowFilter): string {
-  const { from_ms, to_ms, segment } = filter;
+  const { from_ms, to_ms, segment, condition } = filter;
   const [name, ...value] = (segment ?? '').split('=');
   return [
     ...cuts(filter),
@@ -33,6 +35,7 @@ export function anyRowConditions(filter: RowFilter): string {
     ...(segment === undefined
       ? []
       : [`mapContains(segment, ${quoted(name)}) AND segment[${quoted(name)}] = ${quoted(value.join('='))}`]),
+    ...(condition === undefined ? [] : [`(${condition})`]),
   ].join(' AND ');
 }
 

@@ -245,13 +245,13 @@ test('drift that is in one segment alone is attributed to it, and the parts add 
   const { items } = z.object({ items: z.array(AttributionSchema.extend({ by: z.string() })) }).parse(every.body);
   assert.deepEqual(
     items.map(({ by }) => by),
-    ['node', 'version', 'variant', 'segment:half'],
+    ['node', 'version', 'variant', 'source', 'segment:half'],
   );
-  assert.deepEqual(items[3].attribution, attribution);
+  assert.deepEqual(items[4].attribution, attribution);
   const unknown = await rig.get(`/v1/models/m/drift/attribution?feature=movin&by=node&${window}`);
   assert.match(JSON.stringify(unknown), /404.*no feature 'movin': did you mean 'moving'/);
   const wrong = await rig.get(`/v1/models/m/drift/attribution?feature=moving&by=month&${window}`);
-  assert.match(JSON.stringify(wrong), /400.*give node, version, variant, or segment:name/);
+  assert.match(JSON.stringify(wrong), /400.*give node, version, variant, source or segment:name/);
 });
 
 test('the reference compared with itself has not drifted, and its PSI is that of equal counts', async (t) => {

@@ -23,6 +23,8 @@ export interface Batch {
   /** In the order of the version's layout. */
   readonly num: (random: () => number) => readonly number[];
   readonly segment?: (row: number) => Readonly<Record<string, string>>;
+  /** Where each feature came from, in the order of the layout. */
+  readonly sources?: (row: number) => readonly string[];
 }
 
 /** A model whose versions have features of their own, and an API that answers for it. */
@@ -42,7 +44,7 @@ export async function open(t: Cleanup, versions: Readonly<Record<number, readonl
   const app = createApp({ client, database: 'tidegate', log, now_ms: Date.now });
   let inserts = 0;
   return {
-    log: async ({ hour, version, num, segment }: Batch): Promise<void> => {
+    log: async ({ hour, version, num, segment, sources }: Batch): Promise<void> => {
       const insert = ++inserts;
       const random = seededRandom(insert);
       const values = Array.from({ length: ROWS }, (_, i) => ({
@@ -55,6 +57,7 @@ export async function open(t: Cleanup, versions: Readonly<Record<number, readonl
         variant: 'champion',
         outcome: 'ok',
         segment: segment?.(i) ?? {},
+        feature_source: sources?.(i) ?? [],
         num: num(random).map((value) => (Number.isFinite(value) ? value : DENORMALS.get(value))),
         score: 'nan',
         share: 1,

@@ -66,6 +66,28 @@ test('rows without a value of the segment are a group too: the rows of all group
   assert.ok(Math.abs(sum - total) < 1e-12);
 });
 
+test('drift that came with the values of one source is attributed to it, whatever the order of features', async (t) => {
+  const { log, ask } = await open(t, { 1: ['other', 'x'], 2: ['x', 'other'] });
+  await log({ hour: 0, version: 1, num: (random) => [random(), random()] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  const sources = (i: number) => (i % 2 === 0 ? 'stream' : 'default');
+  await log({ hour: 1, version: 1, num: (random) => [random(), random()], sources: (i) => ['request', sources(i)] });
+  await log({
+    hour: 1,
+    version: 2,
+    num: (random) => [0.7 + random(), random()],
+    sources: () => ['backfill', 'request'],
+  });
+  const { body } = await ask(`drift/attribution?feature=x&by=source&${NEXT_HOUR}`);
+  const { contributions } = AttributionSchema.parse(body).attribution;
+  assert.deepEqual(contributions.map(({ name, rows }) => [name, rows]).sort(), [
+    ['backfill', ROWS],
+    ['default', ROWS / 2],
+    ['stream', ROWS / 2],
+  ]);
+  assert.equal(contributions[0].name, 'backfill');
+});
+
 test('of very many groups none is left out: the small ones are counted together', async (t) => {
   const { log, ask } = await open(t, { 1: ['x'] });
   await log({ hour: 0, version: 1, num: (random) => [random()] });
