@@ -4,9 +4,9 @@ import type { LoadReport, ModelHost, ServedVersion } from '../model/served-versi
 import type { Observer } from '../observe/observer.js';
 import { planLog } from '../predict-log/log-plan.js';
 import type { PredictionLog } from '../predict-log/prediction-log.js';
+import { onnxBackend } from '../worker/backend/onnx.js';
 import { InlineLink } from '../worker/inline-link.js';
 import { ModelInstance } from '../worker/model-instance.js';
-import { onnxBackend } from '../worker/onnx-backend.js';
 import { WorkerFleet } from '../worker/worker-fleet.js';
 import type { WorkerLink } from '../worker/worker-link.js';
 import { Backlog } from './backlog.js';

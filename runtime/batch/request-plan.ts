@@ -2,6 +2,7 @@ import { DATATYPE_BYTES, type Datatype } from '../../contract/datatype.js';
 import { TidegateError } from '../../contract/error.js';
 import type { StatePair } from '../../contract/manifest.js';
 import type { Batching, TensorSpec } from '../../contract/signature.js';
+import { formatOf } from '../model/artefact.js';
 import { stateBatchAxis } from '../model/batching.js';
 import type { ServedVersion } from '../model/served-version.js';
 import type { LoadOrder, WorkerConstant, WorkerState, WorkerTensor } from '../worker/messages.js';
@@ -55,7 +56,7 @@ export function planRequests(version: ServedVersion): RequestPlan {
       handle: version.handle,
       model: version.model,
       version: version.version,
-      platform: manifest.platform ?? 'onnx',
+      format: formatOf(version.artefact),
       artefact: version.artefact,
       artefact_bytes: version.memory_bytes / Math.max(version.instances, 1),
       max_batch: batching.max_batch,

@@ -1,9 +1,8 @@
+import { basename } from 'node:path';
 import type { TensorSpec } from '../../contract/signature.js';
+import { FORMAT_NAMES, formatOf } from './artefact.js';
 import type { ServedVersion } from './served-version.js';
 import { tritonType } from './triton-config.js';
-
-/** Triton's name of the platform of ONNX models, by which its clients know them. */
-export const PLATFORM = 'onnxruntime_onnx';
 
 export interface TensorMetadata {
   readonly name: string;
@@ -26,7 +25,7 @@ export function modelMetadata(version: ServedVersion, versions: readonly number[
   return {
     name: version.model,
     versions: versions.map(String),
-    platform: PLATFORM,
+    platform: FORMAT_NAMES[formatOf(version.artefact)].platform,
     inputs: callersInputs(version).map(tensor),
     outputs: callersOutputs(version).map(tensor),
   };
@@ -53,8 +52,7 @@ export function modelConfig(version: ServedVersion): Record<string, unknown> {
   const batched = batching.max_batch > 0;
   const derived = {
     name: model,
-    platform: PLATFORM,
-    backend: 'onnxruntime',
+    ...FORMAT_NAMES[formatOf(version.artefact)],
     runtime: '',
     version_policy: versionPolicy(version),
     max_batch_size: batching.max_batch,
@@ -71,7 +69,7 @@ export function modelConfig(version: ServedVersion): Record<string, unknown> {
     },
     ...scheduling(version),
     instance_group: [instanceGroup(model, instances)],
-    default_model_filename: 'model.onnx',
+    default_model_filename: formatOf(version.artefact) === 'onnx' ? 'model.onnx' : basename(version.artefact),
     cc_model_filenames: {},
     metric_tags: {},
     parameters: {},

@@ -3,9 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TidegateError } from '../../contract/error.js';
 import type { VersionPolicy } from '../../contract/manifest.js';
+import { artefactAmong } from './artefact.js';
 import { MANIFEST_NAME } from './manifest-file.js';
-
-export const ARTEFACT_NAME = 'model.onnx';
 
 /** What a folder holds for one model, as seen at one moment. */
 export interface FoundModel {
@@ -74,15 +73,16 @@ function isVersion(name: string): boolean {
 async function scanVersion(model: string, version: number): Promise<FoundVersion> {
   const directory = join(model, String(version));
   let stamps: string[];
+  let names: string[] = [];
   try {
-    const names = (await readdir(directory)).sort();
+    names = (await readdir(directory)).sort();
     stamps = await Promise.all(names.map((name) => fileStamp(directory, name)));
   } catch (cause) {
     // Whoever reads the artefact will meet the same error, and say so of this version.
     stamps = [messageOf(cause)];
   }
   const stamp = stamps.filter((text) => text !== '').join('|');
-  return { version, artefact: join(directory, ARTEFACT_NAME), stamp };
+  return { version, artefact: join(directory, artefactAmong(names)), stamp };
 }
 
 async function fileStamp(directory: string, name: string): Promise<string> {

@@ -1,8 +1,10 @@
+import { TidegateError } from '../../contract/error.js';
 import type { Manifest } from '../../contract/manifest.js';
 import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
+import { formatOf } from './artefact.js';
 import { decideBatching } from './batching.js';
 import { checkAgainstSignature } from './manifest-check.js';
-import { externalBytes, readOnnxFile } from './onnx-file.js';
+import { readModelFile } from './model-file.js';
 import type { FoundVersion } from './scan.js';
 import type { ServedVersion } from './served-version.js';
 import { checkConfigTensors } from './triton-config.js';
@@ -23,13 +25,14 @@ export function describeVersion(
   handle: number,
   { model, found, manifest, config, workers }: VersionSource,
 ): ServedVersion {
+  checkPlatform(manifest, found.artefact);
   const tensors = [...Object.entries(manifest.inputs), ...Object.entries(manifest.outputs)];
   const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
-  const file = readOnnxFile(found.artefact, shapes);
+  const file = readModelFile(found.artefact, shapes);
   checkAgainstSignature(manifest, file.signature);
   if (config !== undefined) checkConfigTensors(config, file.signature);
   const signature = narrowed(file.signature, shapes);
-  const bytes = file.bytes + externalBytes(found.artefact, file.external);
+  const { bytes } = file;
   const instances = Math.min(manifest.instances ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
   return {
     handle,
@@ -43,6 +46,15 @@ export function describeVersion(
     memory_bytes: bytes * instances,
     ...(config === undefined ? {} : { config }),
   };
+}
+
+function checkPlatform({ platform }: Manifest, artefact: string): void {
+  const format = formatOf(artefact);
+  if (platform === undefined || platform === format) return;
+  throw new TidegateError(
+    'INVALID_CONFIG',
+    `the manifest says platform ${platform}, and ${artefact} is of the kind ${format}: leave platform out, or put the right file there`,
+  );
 }
 
 /** Where the file leaves a dimension open and the manifest does not, the manifest holds: other sizes are refused at admission. */

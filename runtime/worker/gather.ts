@@ -1,6 +1,6 @@
 import { DATATYPE_BYTES } from '../../contract/datatype.js';
 import { SlabViews } from '../codec/slab-views.js';
-import type { BackendTensor } from './backend.js';
+import type { BackendTensor } from './backend/backend.js';
 import { decodeStrings } from './byte-strings.js';
 import type { WorkerTensor } from './messages.js';
 

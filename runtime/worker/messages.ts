@@ -1,4 +1,5 @@
 import type { Datatype } from '../../contract/datatype.js';
+import type { ArtefactFormat } from '../model/artefact.js';
 
 /** What crosses between the socket thread and a worker thread besides jobs: a closed list, both ways. */
 
@@ -31,7 +32,7 @@ export interface LoadOrder {
   readonly handle: number;
   readonly model: string;
   readonly version: number;
-  readonly platform: 'onnx';
+  readonly format: ArtefactFormat;
   readonly artefact: string;
   readonly artefact_bytes: number;
   readonly max_batch: number;

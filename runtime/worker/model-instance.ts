@@ -1,7 +1,7 @@
 import { DATATYPE_BYTES } from '../../contract/datatype.js';
 import { now_us } from '../../std/clock.js';
 import type { SlabViews } from '../codec/slab-views.js';
-import type { BackendSession, BackendTensor } from './backend.js';
+import type { BackendSession, BackendTensor } from './backend/backend.js';
 import { encodedStringsLength, encodeStrings } from './byte-strings.js';
 import { InputGather, type Part } from './gather.js';
 import { BODY_INT, BODY_INTS, ENTRY, ENTRY_INTS, JOB, type JobRing, STATUS, TIME } from './job-ring.js';

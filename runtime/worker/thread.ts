@@ -2,15 +2,12 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { now_us } from '../../std/clock.js';
 import { SlabViews } from '../codec/slab-views.js';
 import { runningTimeDependsOnValues } from '../model/running-time.js';
-import type { Backend } from './backend.js';
+import { backendOf } from './backend/table.js';
 import { COUNTER, JOB, JobRing, outputArea, SLOTS } from './job-ring.js';
 import type { FromWorker, LoadOrder, ToWorker, WorkerData } from './messages.js';
 import { type JobMemory, ModelInstance, writeFailure } from './model-instance.js';
-import { onnxBackend } from './onnx-backend.js';
 
 /** A worker thread: sleeps on its ring, runs what lies there, reads its orders in between. */
-
-const BACKENDS: Readonly<Record<LoadOrder['platform'], Backend>> = { onnx: onnxBackend };
 
 /** Native finalizers and messages to the outside need the event loop now and then; sleeping threads turn it anyway. */
 const JOBS_BETWEEN_TURNS = 256;
@@ -140,7 +137,7 @@ class WorkerThread implements JobMemory {
   async #load(id: number, order: LoadOrder): Promise<void> {
     try {
       const begun_us = now_us();
-      const session = await BACKENDS[order.platform].load(order);
+      const session = await (await backendOf(order.format)).load(order);
       const instance = new ModelInstance(order, session);
       const loaded_us = now_us();
       if (order.warmup) await warmUp(instance);
@@ -180,6 +177,8 @@ async function warmUp(instance: ModelInstance): Promise<void> {
 /** How long the largest batch takes; Infinity where that depends on what callers send. The best of three: the first ones allocate. */
 async function measureFullBatch(instance: ModelInstance): Promise<number> {
   const { order } = instance;
+  // Only of ONNX files it is known which operators work by value; and only that backend may run on the socket thread.
+  if (order.format !== 'onnx') return Number.POSITIVE_INFINITY;
   if (!order.warmup || hasFreeDimensions(instance) || order.artefact_bytes > INLINE_ARTEFACT_BYTES)
     return Number.POSITIVE_INFINITY;
   // A run on zeros is quick in a model that loops as often as its input says; one caller could then hold up the socket thread.

@@ -1,5 +1,5 @@
-import type { Datatype } from '../../contract/datatype.js';
-import type { LoadOrder } from './messages.js';
+import type { Datatype } from '../../../contract/datatype.js';
+import type { LoadOrder } from '../messages.js';
 
 /** A tensor in this thread's own memory. `data` is little-endian, row-major; BYTES are an array of strings. */
 export interface BackendTensor {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Datatype } from '../../contract/datatype.js';
-import { rewriteBf16 } from '../model/bf16-rewrite.js';
+import type { Datatype } from '../../../contract/datatype.js';
+import { rewriteBf16 } from '../../model/bf16-rewrite.js';
+import type { LoadOrder } from '../messages.js';
 import type { Backend, BackendSession, BackendTensor } from './backend.js';
-import type { LoadOrder } from './messages.js';
 import { type NativeSession, newNativeSession, Tensor } from './onnx-binding.js';
 
 const ORT_TYPE = {

@@ -1,0 +1,52 @@
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { TidegateError } from '../../contract/error.js';
+import type { ModelSignature } from '../../contract/signature.js';
+import { ARTEFACT_NAMES, formatOf } from './artefact.js';
+import { externalBytes, type KnownShapes, readOnnxFile } from './onnx-file.js';
+
+/** What the files of a version tell without loading them. */
+export interface ModelFile {
+  readonly signature: ModelSignature;
+  /** Of all of its files. */
+  readonly bytes: number;
+}
+
+/** Reads the signature of a model of any kind. Throws a TidegateError that says what is wrong, and what to do. */
+export function readModelFile(artefact: string, shapes: KnownShapes): ModelFile {
+  switch (formatOf(artefact)) {
+    case 'onnx': {
+      refuseUnknownKind(artefact);
+      const file = readOnnxFile(artefact, shapes);
+      return { signature: file.signature, bytes: file.bytes + externalBytes(artefact, file.external) };
+    }
+    case 'tensorflowjs':
+      throw new TidegateError('UNSUPPORTED', `${artefact} is a model of TensorFlow.js, which no backend runs`);
+    case 'saved-model':
+      throw new TidegateError(
+        'UNSUPPORTED',
+        `${artefact} is a SavedModel of TensorFlow, which no backend of this build runs: convert it to ONNX with ` +
+          `\`python -m tf2onnx.convert --saved-model DIR --output model.onnx\`, or to a GraphModel with ` +
+          `\`tensorflowjs_converter --input_format=tf_saved_model --output_format=tfjs_graph_model DIR OUT\``,
+      );
+  }
+}
+
+/** Files are there, none of them a model: that is another mistake than an empty directory, and deserves its own words. */
+function refuseUnknownKind(artefact: string): void {
+  const files = filesBeside(artefact);
+  if (files.length === 0 || files.some((name) => name.endsWith('.onnx'))) return;
+  throw new TidegateError(
+    'MODEL_LOAD_FAILED',
+    `${dirname(artefact)} holds ${files.slice(0, 5).join(', ')}, and no model of a known kind: a version is ${ARTEFACT_NAMES.join(', ')}`,
+  );
+}
+
+function filesBeside(artefact: string): string[] {
+  try {
+    return readdirSync(dirname(artefact)).sort();
+  } catch {
+    // The artefact cannot be read either then: its reader names the reason.
+    return [];
+  }
+}
