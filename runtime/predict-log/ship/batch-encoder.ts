@@ -6,6 +6,7 @@ import type { BatchSource } from './batch-source.js';
 import { type Binning, compileBinning, NO_BINNING } from './binning.js';
 import type { BatchPlan, Piece } from './checkpoint.js';
 import { LogBlock } from './log-block.js';
+import { Unencodable } from './unencodable.js';
 
 export interface BatchLimits {
   readonly rows: number;
@@ -20,7 +21,8 @@ export interface SpecSource {
 
 export interface SettledBatch {
   readonly plan: BatchPlan;
-  readonly layouts: readonly LogLayout[];
+  /** Of the rows that lie in the block; undefined: one of them cannot be encoded, and the block is of no use. */
+  readonly layouts: readonly LogLayout[] | undefined;
   /** A limit ended it, and more is there. */
   readonly full: boolean;
 }
@@ -54,6 +56,8 @@ export class BatchEncoder {
     let node = '';
     let full = false;
     let values = 0;
+    let rows = 0;
+    let isWhole = true;
     // To add up the bytes of all columns takes longer than to fill them with a small record: it is done after every so many values.
     const isHeavy = (found: LoggedPrediction) => {
       values += found.texts + found.rows * (found.num_width + found.output_width + VALUES_OF_A_ROW);
@@ -66,7 +70,7 @@ export class BatchEncoder {
         ({ node, epoch } = this.#source.header ?? { node, epoch });
         block.begin(node, epoch);
         first_seq = found.seq;
-      } else if (block.rows + found.rows > limits.rows || isHeavy(found)) {
+      } else if (!isWhole || rows + found.rows > limits.rows || isHeavy(found)) {
         full = true;
         return false;
       }
@@ -74,18 +78,20 @@ export class BatchEncoder {
       layouts.add(layout);
       const binning = this.#binning(found.layout, this.#specs.newest(layout.model, layout.version));
       specs[versionKey(layout)] = binning.spec_id;
-      block.append(found, 0, found.rows, binning);
+      // Such a record ends the batch, whose bytes could not be told any more; the delivery finds out which rows they are.
+      isWhole = this.#isAppended(found, binning);
+      rows += found.rows;
       last_seq = found.seq;
       return true;
     });
-    if (epoch < 0 || block.rows === 0) return to.segment === from.segment && to.offset === from.offset ? undefined : to;
-    const { rows } = block;
+    if (epoch < 0 || rows === 0) return to.segment === from.segment && to.offset === from.offset ? undefined : to;
     const token = `${encodeURIComponent(node)}:${epoch}:${first_seq}`;
     const settled = { from, to, epoch, node, first_seq, last_seq, rows, token, planned_at_ms: Date.now(), specs };
-    return { plan: { ...settled, pieces: [[0, rows]], dead: 0 }, layouts: [...layouts], full };
+    const plan: BatchPlan = { ...settled, pieces: [[0, rows]], dead: 0 };
+    return { plan, layouts: isWhole ? [...layouts] : undefined, full };
   }
 
-  /** Fills the block again with rows of a batch that was settled before. Returns the layouts that they need. */
+  /** Fills the block again with rows of a batch that was settled before. Returns the layouts that they need. Throws Unencodable. */
   encode(plan: BatchPlan, piece: Piece): readonly LogLayout[] {
     const layouts = new Set<LogLayout>();
     this.block.begin(plan.node, plan.epoch);
@@ -94,9 +100,36 @@ export class BatchEncoder {
       layouts.add(layout);
       const spec_id = plan.specs[versionKey(layout)] ?? 0;
       const spec = spec_id === 0 ? undefined : this.#specs.byId(layout.model, spec_id);
-      this.block.append(found, from, to, this.#binning(found.layout, spec));
+      this.#append(found, from, to, this.#binning(found.layout, spec));
     });
     return [...layouts];
+  }
+
+  /** The rows that lie in the block, as ClickHouse takes them. Throws Unencodable. */
+  encoded(): Uint8Array[] {
+    try {
+      return this.block.encode();
+    } catch (error) {
+      throw new Unencodable(error);
+    }
+  }
+
+  #append(found: LoggedPrediction, from: number, to: number, binning: Binning): void {
+    try {
+      this.block.append(found, from, to, binning);
+    } catch (error) {
+      throw new Unencodable(error);
+    }
+  }
+
+  #isAppended(found: LoggedPrediction, binning: Binning): boolean {
+    try {
+      this.#append(found, 0, found.rows, binning);
+      return true;
+    } catch (error) {
+      if (error instanceof Unencodable) return false;
+      throw error;
+    }
   }
 
   /** Shows the rows of a piece: each record with the part of its rows that belongs to it. */

@@ -12,7 +12,7 @@ export interface DeadLetter {
   readonly row: Readonly<Record<string, unknown>>;
 }
 
-/** Rows that ClickHouse refuses, one a line in a file for each day. Written at least once: a kill in between may repeat the last ones. */
+/** Rows that ClickHouse refuses or nobody can encode, one a line in a file for each day. Written at least once: a kill in between may repeat the last ones. */
 export class DeadLetters {
   readonly #directory: string;
   readonly #most_bytes: number;
@@ -48,8 +48,17 @@ function finite(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
 }
 
+/** What can be read of a row. One that cannot be encoded may not be readable either. */
+export function deadRow(found: LoggedPrediction, row: number): Record<string, unknown> {
+  try {
+    return rowOf(found, row);
+  } catch (error) {
+    return { unreadable: error instanceof Error ? error.message : String(error) };
+  }
+}
+
 /** One row of a record, by the names of the columns. */
-export function rowOf(found: LoggedPrediction, row: number): Record<string, unknown> {
+function rowOf(found: LoggedPrediction, row: number): Record<string, unknown> {
   const texts = (first: number, width: number) =>
     Array.from({ length: width }, (_, index) => found.text(first + row * width + index));
   const { layout, segments } = found.layout;

@@ -3,11 +3,12 @@ import { DEDUPLICATION_WINDOW } from '../../../clickhouse/table.js';
 import type { LogLayout } from '../../../contract/prediction-record.js';
 import type { BatchEncoder } from './batch-encoder.js';
 import type { BatchPlan, Piece } from './checkpoint.js';
-import { type DeadLetters, rowOf } from './dead-letters.js';
+import { type DeadLetters, deadRow } from './dead-letters.js';
 import type { LogStore } from './log-store.js';
 import type { Pause } from './pause.js';
 import { MOST_DEAD_OF_A_BATCH, refusedFirst, sentFirst, tokenOf } from './pieces.js';
 import type { ShipperStatus } from './status.js';
+import { UNENCODABLE, Unencodable } from './unencodable.js';
 
 /** Younger batches are surely still within the window of their token: nobody inserts ten thousand times in that time. */
 const SURELY_REMEMBERED_MS = 60_000;
@@ -53,12 +54,16 @@ export class Delivery {
     let sent = layouts === undefined;
     while (plan.pieces.length > 0) {
       const [piece] = plan.pieces;
+      let failure: Failure | undefined;
       if (encoded !== piece || needed === undefined) {
-        needed = this.#parts.encoder.encode(plan, piece);
-        encoded = piece;
+        const found = this.#encode(plan, piece);
+        if (found instanceof Unencodable) failure = found.failure;
+        else [needed, encoded] = [found, piece];
       }
-      const failure = await this.#attempt(plan, piece, needed, sent);
-      sent = true;
+      if (failure === undefined && needed !== undefined) {
+        failure = await this.#attempt(plan, piece, needed, sent);
+        sent = true;
+      }
       if (failure === undefined) plan = sentFirst(plan);
       else if (this.#isPoison(failure, plan)) plan = this.#refused(plan, failure);
       else await this.#wait(failure);
@@ -66,6 +71,15 @@ export class Delivery {
     }
     this.#migrated = false;
     return plan;
+  }
+
+  #encode(plan: BatchPlan, piece: Piece): readonly LogLayout[] | Unencodable {
+    try {
+      return this.#parts.encoder.encode(plan, piece);
+    } catch (error) {
+      if (error instanceof Unencodable) return error;
+      throw error;
+    }
   }
 
   async #attempt(
@@ -78,9 +92,9 @@ export class Delivery {
     try {
       for (const layout of layouts) await this.#tell(layout);
       if (sent && (await this.#isThere(plan))) status.found_shipped++;
-      else if (encoder.block.rows > 0) await store.insert(encoder.block.encode(), tokenOf(plan, piece));
+      else if (encoder.block.rows > 0) await store.insert(encoder.encoded(), tokenOf(plan, piece));
     } catch (error) {
-      return classifyFailure(error);
+      return error instanceof Unencodable ? error.failure : classifyFailure(error);
     }
     this.#failures = 0;
     status.blocked = '';
@@ -104,6 +118,8 @@ export class Delivery {
   }
 
   #isPoison(failure: Failure, plan: BatchPlan): boolean {
+    // No patience helps, and no store has anything to do with it.
+    if (failure.code === UNENCODABLE) return true;
     if (plan.dead >= MOST_DEAD_OF_A_BATCH) return false;
     return failure.kind === 'data' || (failure.kind === 'unknown' && this.#failures >= UNKNOWN_TRIES);
   }
@@ -114,7 +130,8 @@ export class Delivery {
     const { plan, poison } = refusedFirst(before);
     if (poison !== undefined) {
       this.#bury(before, poison, failure);
-      failed(failure, 'a row was refused, and is kept as a dead letter');
+      const what = failure.code === UNENCODABLE ? 'a row cannot be encoded' : 'a row was refused';
+      failed(failure, `${what}, and is kept as a dead letter`);
     }
     keep(plan);
     return plan;
@@ -125,7 +142,7 @@ export class Delivery {
     const { node, epoch } = plan;
     encoder.visit(plan, poison, (found, row_idx) => {
       const { message: reason, code } = failure;
-      const letter = { reason, code, node, epoch, seq: found.seq, row_idx, row: rowOf(found, row_idx) };
+      const letter = { reason, code, node, epoch, seq: found.seq, row_idx, row: deadRow(found, row_idx) };
       if (dead.write(letter)) status.dead_letters++;
       else status.dead_letters_lost++;
     });

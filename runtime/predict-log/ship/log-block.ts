@@ -89,8 +89,10 @@ export class LogBlock {
     return this.#block.encode();
   }
 
-  /** Adds the rows [from, to) of a record. */
+  /** Adds the rows [from, to) of a record. Throws RangeError for one that Native cannot say; the block is of no use then, until `begin`. */
   append(found: LoggedPrediction, from: number, to: number, binning: Binning): void {
+    assertWhole('ts_us', found.ts_us);
+    assertWhole('seq', found.seq);
     const layout = this.#layoutBytes(found.layout);
     const rows = to - from;
     this.#request(found, rows, layout);
@@ -219,7 +221,18 @@ export class LogBlock {
 }
 
 function pushText(column: StringColumn, found: LoggedPrediction, text: number): void {
-  column.pushBytes(found.memory.u8, found.textStart(text), found.textEnd(text));
+  const { u8 } = found.memory;
+  const from = found.textStart(text);
+  const to = found.textEnd(text);
+  // Bytes of other records would go with this one, or a length that shifts every column behind it.
+  if (!(from <= to && to <= u8.length))
+    throw new RangeError(`text ${text} lies from ${from} to ${to} of ${u8.length} bytes`);
+  column.pushBytes(u8, from, to);
+}
+
+/** As two words of 32 bits anything else would be another number. */
+function assertWhole(what: string, value: number): void {
+  if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) throw new RangeError(`${what} is ${value}`);
 }
 
 function pushTexts(

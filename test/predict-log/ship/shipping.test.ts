@@ -86,6 +86,41 @@ test('rows that the store refuses go to the dead letters, each with its reason; 
   assert.match(first.reason, /VIOLATED_CONSTRAINT/);
 });
 
+test('rows that nobody can encode go to the dead letters too, whatever their number; the others are shipped once', async (t) => {
+  const rig = spoolRig(t);
+  const spool = await rig.life(EPOCH);
+  const store = new MemoryStore();
+  const broken = new Map([
+    [3, -1],
+    [11, Number.NaN],
+    [12, 2 ** 60],
+  ]);
+  for (let seq = 0; seq < 20; seq++) {
+    append(spool, { ...numbered(seq, 3), ts_us: broken.get(seq) ?? numbered(seq).ts_us });
+  }
+  // A whole record of them: more than a store may refuse of a batch.
+  append(spool, { ...numbered(20, 120), ts_us: -5 });
+  append(spool, numbered(21, 2));
+  const kills = [2, 5];
+  let inserts = 0;
+  store.fate = () => (kills.includes(inserts++) ? 'killed after' : 'done');
+  let shipping = shippingOf(rig, spool, store);
+  while (!(await shipped(shipping, store))) shipping = shippingOf(rig, spool, store);
+  const whole = Array.from({ length: 20 }, (_, seq) => seq).filter((seq) => !broken.has(seq));
+  const expected = [...whole.flatMap((seq) => [0, 1, 2].map((row) => `${seq}:${row}`)), '21:0', '21:1'];
+  assert.deepEqual(
+    store.rows.map(({ seq, row_idx }) => `${seq}:${row_idx}`),
+    expected,
+  );
+  const letters = deadLetters(rig.dead_letters);
+  assert.equal(new Set(letters.map(({ seq, row_idx }) => `${seq}:${row_idx}`)).size, 129);
+  for (const { code, reason, seq } of letters) {
+    assert.equal(code, 'UNENCODABLE');
+    assert.match(reason, /^the row cannot be encoded: ts_us is (-1|NaN|1152921504606847000|-5)$/, `${seq}`);
+  }
+  assert.equal(letters.find(({ seq }) => seq === 3)?.row.request_id, 'r3');
+});
+
 interface Letter {
   readonly reason: string;
   readonly code: string;
