@@ -18,8 +18,11 @@ const LONGEST_RETRY_MS = 600_000;
 
 export function step(state: AgentState, event: AgentEvent, now_ms: number): AgentStep {
   const effects: AgentEffect[] = [];
-  const next = settled(advanced(state, event, now_ms, effects), event.type === 'tick', now_ms, effects);
-  return { state: next, effects };
+  const advancedTo = advanced(state, event, now_ms, effects);
+  const isStart = state.reported === '';
+  const mayRetry = event.type === 'tick' && state.copies.some(({ phase }) => phase === 'failed');
+  if (advancedTo === state && !isStart && !mayRetry) return { state, effects };
+  return { state: settled(advancedTo, event.type === 'tick', now_ms, effects), effects };
 }
 
 export function retryDelay_ms(failures: number): number {
