@@ -10,7 +10,7 @@ export const LARGEST_ERROR = Math.sqrt(RATIO) - 1;
 
 /** What threads and result files carry: only the buckets that have something in them. */
 export interface HistogramData {
-  readonly buckets: readonly (readonly [bucket: number, count: number])[];
+  readonly buckets: [bucket: number, count: number][];
   readonly sum_us: number;
   /** 0 when nothing was recorded. */
   readonly max_us: number;
