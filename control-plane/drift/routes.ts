@@ -1,19 +1,18 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import type { BinSpec } from '../../contract/bin-spec.js';
 import { TidegateError } from '../../contract/error.js';
 import type { Services } from '../app.js';
 import type { RowFilter } from '../log/rows.js';
-import { moment, nonEmpty, parsed } from '../query.js';
-import { type ReferenceEntry, References } from '../reference/references.js';
-import { attributionReport, everyAttribution } from './attribution-report.js';
+import { moment, parsed } from '../query.js';
+import type { ReferenceEntry } from '../reference/references.js';
+import { attributionRoutes } from './attribution-routes.js';
+import { chosenReference } from './chosen-reference.js';
 import { driftReport } from './drift-report.js';
 import { exactReport } from './exact-report.js';
 import { METHODS } from './multivariate-methods.js';
 import { LEAST_SAMPLES } from './statistics/verdict.js';
-import { type Span, WINDOWS, windowBefore } from './window-before.js';
+import { WINDOWS, windowBefore } from './window-before.js';
 
-const DAY_MS = 86_400_000;
 /** Rows of each side in exact mode. */
 const USUAL_ROWS = 20_000;
 const MOST_ROWS = 200_000;
@@ -23,24 +22,12 @@ const MethodsSchema = z
   .string()
   .transform((text) => (text === 'none' ? [] : text.split(',')))
   .pipe(z.array(z.enum(METHODS, `give none, or one or more of ${METHODS.join(',')}`)));
-const CutSchema = z.union([
-  z.enum(['node', 'version', 'variant', 'source']),
-  z.templateLiteral(['segment:', z.string()]),
-]);
-
-interface Asked {
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-  readonly reference?: number | undefined;
-}
-
 /** Drift of a model, and what explains it: docs/control-plane.md. */
 export function driftRoutes(services: Services): Hono {
   const { client, database, now_ms } = services;
-  const when = () => moment(now_ms).optional();
-  const asked = { from: when(), to: when(), reference: count.optional() };
   const DriftSchema = z.strictObject({
-    ...asked,
+    from: moment(now_ms).optional(),
+    to: moment(now_ms).optional(),
     reference: z.union([z.enum(WINDOWS), count], `give the id of a reference, ${WINDOWS.join(' or ')}`).optional(),
     version: count.optional(),
     variant: z.enum(['champion', 'shadow', 'canary']).optional(),
@@ -56,16 +43,6 @@ export function driftRoutes(services: Services): Hono {
     bucket: z.enum(['hour', 'day']).optional(),
     rows: count.max(MOST_ROWS).default(USUAL_ROWS),
   });
-  const AttributionSchema = z.strictObject({
-    ...asked,
-    feature: z.string(),
-    by: z
-      .string()
-      .regex(
-        /^(node|version|variant|source|every|segment:.+)$/,
-        'give node, version, variant, source or segment:name; or every',
-      ),
-  });
   const app = new Hono();
   app.get('/:model/drift', async (context) => {
     const model = context.req.param('model');
@@ -74,7 +51,7 @@ export function driftRoutes(services: Services): Hono {
       context.req.query(),
     );
     const id = typeof reference === 'number' ? reference : undefined;
-    const { spec, window, entry } = await chosen(services, model, { from, to, reference: id });
+    const { spec, window, entry } = await chosenReference(services, model, { from, to, reference: id });
     const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
     const request = { model, ...window, ...cuts, against, least_samples: min_samples, bucket };
     if (mode === 'binned' && multivariate.length === 0) {
@@ -93,18 +70,7 @@ export function driftRoutes(services: Services): Hono {
     const exact = { ...request, reference_rows, rows, methods: multivariate };
     return context.json(await exactReport(client, database, spec, exact));
   });
-  app.get('/:model/drift/attribution', async (context) => {
-    const model = context.req.param('model');
-    const { feature, by, ...rest } = parsed(AttributionSchema, context.req.query());
-    const { spec, window } = await chosen(services, model, rest);
-    const filter = { model, ...window };
-    if (by === 'every') {
-      return context.json({ items: await everyAttribution(client, database, spec, filter, feature) });
-    }
-    const explained = { feature, by: CutSchema.parse(by) };
-    return context.json(await attributionReport(client, database, spec, filter, explained));
-  });
-  return app;
+  return app.route('/', attributionRoutes(services));
 }
 
 /** Rows of the log that a reference was made from, whatever cuts the window has. */
@@ -114,28 +80,4 @@ function rowsOf(model: string, { reference_id, from, to, of_version }: Reference
     throw new TidegateError('INVALID_PARAMETER', message);
   }
   return { model, from_ms: Date.parse(from), to_ms: Date.parse(to), version: of_version };
-}
-
-/** The reference that is asked for, or the newest; a window that begins behind the newest one's own, unless another is asked for. */
-async function chosen(
-  { client, database, now_ms }: Services,
-  model: string,
-  { from, to, reference }: Asked,
-): Promise<{ readonly spec: BinSpec; readonly window: Span; readonly entry: ReferenceEntry }> {
-  const references = new References(client, database);
-  const all = await references.list(model);
-  const [newest] = all;
-  if (newest === undefined) {
-    throw new TidegateError(
-      'NOT_FOUND',
-      `model '${model}' has no reference yet: POST /v1/models/${model}/references makes one of a window`,
-    );
-  }
-  const entry = all.find(({ reference_id }) => reference_id === (reference ?? newest.reference_id));
-  if (entry === undefined) {
-    throw new TidegateError('NOT_FOUND', `model '${model}' has no reference ${reference}: GET …/references lists them`);
-  }
-  const end = to ?? now_ms();
-  const begin = from ?? Math.max(end - DAY_MS, newest.to === undefined ? 0 : Date.parse(newest.to));
-  return { spec: await references.read(model, entry.reference_id), window: nonEmpty(begin, end), entry };
 }
