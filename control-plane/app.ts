@@ -3,6 +3,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ClickHouseClient } from '../clickhouse/connection.js';
 import { TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
+import { comparisonRoutes } from './comparison/routes.js';
 import { changeRoutes } from './drift/change-routes.js';
 import { driftRoutes } from './drift/routes.js';
 import { labelRoutes } from './labels/routes.js';
@@ -51,6 +52,7 @@ export function createApp(services: Services): Hono {
   app.route('/v1/models', driftRoutes(services));
   app.route('/v1/models', changeRoutes(services));
   app.route('/v1/models', performanceRoutes(services));
+  app.route('/v1/models', comparisonRoutes(services));
   app.route('/v1/models', predictionRoutes(services));
   return app;
 }

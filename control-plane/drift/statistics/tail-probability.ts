@@ -1,4 +1,4 @@
-import { chdtrc, compiled, kolmogorov, ndtr, smirnov } from 'cephes';
+import { bdtr, chdtrc, compiled, kolmogorov, ndtr, ndtri, smirnov } from 'cephes';
 
 await compiled;
 
@@ -21,6 +21,16 @@ export function chiSquaredTail(x: number, degrees: number): number {
 /** P(|Z| > |z|) of the standard normal distribution. */
 export function normalTwoSided(z: number): number {
   return orZero(() => 2 * ndtr(-Math.abs(z)));
+}
+
+/** The z that a standard normal value is beyond, on either side, with probability `alpha`: 1.96 for 0.05. */
+export function normalCritical(alpha: number): number {
+  return -ndtri(alpha / 2);
+}
+
+/** Twice the smaller tail of k heads in n throws of a fair coin, at most 1: the exact test. */
+export function fairCoinTwoSided(k: number, n: number): number {
+  return n === 0 ? 1 : orZero(() => 2 * bdtr(Math.min(k, n - k), n, 0.5));
 }
 
 /** P(D⁺ > d) of n values, one-sided. */
