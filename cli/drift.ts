@@ -44,6 +44,10 @@ interface DriftOptions {
 
 const WIDTH = 16;
 const TREND = 24;
+const WHY_NOT = new Map([
+  ['fewSamples', ' (few rows)'],
+  ['allNull', ' (always empty)'],
+]);
 const HOUR_MS = 3_600_000;
 const UNIT_HOURS = new Map([
   ['s', 1 / 3600],
@@ -123,7 +127,7 @@ function agoHours(time: string): number | undefined {
 export function driftText({ model, reference_id, from, to, against, verdict, features, series }: Report): string {
   const rows = features.map((each) => [
     each.feature,
-    each.verdict === 'noData' ? `no data${each.reason === 'fewSamples' ? ' (few rows)' : ''}` : each.verdict,
+    each.verdict === 'noData' ? `no data${WHY_NOT.get(each.reason ?? '') ?? ''}` : each.verdict,
     each.measure,
     figure(each.measures[each.measure], each.threshold.by),
     figure(each.measures['psi'], 'value'),

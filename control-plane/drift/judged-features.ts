@@ -36,9 +36,14 @@ export function judgedFeatures(
       least_samples: request.least_samples,
       ...(p === undefined ? {} : { corrected_p: p }),
     });
-    return { ...one, ...judged };
+    return { ...one, ...(judged.reason === 'noData' && hasRows(one) ? { ...judged, reason: 'allNull' } : judged) };
   });
   return features.sort((a, b) => severity(b) - severity(a));
+}
+
+/** Where a share of rows without a value is known, there are rows. */
+function hasRows({ measures }: Measured): boolean {
+  return measures.nullRate !== undefined && isMeasured(measures.nullRate);
 }
 
 /** Shares by coarse bin; all 0 where there is no row. */

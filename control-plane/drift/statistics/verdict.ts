@@ -29,8 +29,8 @@ export const LEAST_SAMPLES = 30;
 
 export interface Judged {
   readonly verdict: 'ok' | 'drift' | 'noData';
-  /** Why `noData`: an absent measure, or `fewSamples`. */
-  readonly reason?: Absence | 'fewSamples';
+  /** Why `noData`: an absent measure, `fewSamples`, or `allNull`: there were rows, and none had a value. */
+  readonly reason?: Absence | 'fewSamples' | 'allNull';
 }
 
 export interface Judgement {

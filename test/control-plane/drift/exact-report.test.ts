@@ -26,6 +26,7 @@ const ReportSchema = z.object({
     z.object({
       feature: z.string(),
       verdict: z.string(),
+      reason: z.string().optional(),
       measure: z.string(),
       samples: z.object({ reference: z.number(), current: z.number() }),
       measures: z.record(z.string(), MeasurementSchema),
@@ -119,6 +120,6 @@ test('columns without a value, constants and infinities have a verdict of their 
     const verdicts = Object.fromEntries(features.map(({ feature, verdict }) => [feature, verdict]));
     assert.deepEqual(verdicts, { never: 'noData', constant: 'ok', wild: 'ok', gone: 'noData' }, mode);
     const gone = features.find(({ feature }) => feature === 'gone');
-    assert.equal(gone?.measures['nullRate'].value, 1, mode);
+    assert.deepEqual([gone?.measures['nullRate'].value, gone?.reason], [1, 'allNull'], mode);
   }
 });
