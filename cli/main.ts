@@ -5,6 +5,7 @@ import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAlerts } from './alerts.js';
 import { addAskCommands } from './ask-commands.js';
+import { addCompare } from './compare.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
@@ -37,6 +38,7 @@ function build(): Command {
   addDrift(program);
   addReferences(program);
   addPerformance(program);
+  addCompare(program);
   addLabels(program);
   addAlerts(program);
   program

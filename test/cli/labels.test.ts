@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { comparisonText } from '../../cli/compare.js';
 import { trend } from '../../cli/sparkbars.js';
 import { LabelRig } from '../control-plane/labels/label-rig.js';
 import { until } from '../harness/ask.js';
@@ -59,4 +60,29 @@ test('a trend shows where nothing is known', () => {
   assert.equal(trend([5, 5], 10), '▅▅');
   assert.equal(trend([undefined], 10), '·');
   assert.equal(trend([0, 0, 1, 1], 2), '▁█');
+});
+
+test('a comparison is told in words, and what is not known is said to be', () => {
+  const report = {
+    model: 'm',
+    champion: 1,
+    challenger: 2,
+    metric: 'auroc',
+    pairs: { rows: 200, of: 900 },
+    verdict: 'pass',
+  } as const;
+  const result = { first: 0.7, second: 0.75, p: 0.0123, gain: { low: -0.001, value: 0.05, high: 0.101 } };
+  const disagreement = { only_champion: 3, only_challenger: 20, p: 0.0005 };
+  assert.equal(
+    comparisonText({ ...report, result, disagreement }),
+    [
+      'm: version 2 against 1 on 200 requests (of 900): pass',
+      'auroc: 0.7000 → 0.7500; better by +0.0500, surely between −0.0010 and +0.1010 (p 0.012)',
+      'right alone: version 1 3 times, version 2 20 times (p 0.00050)',
+    ].join('\n'),
+  );
+  assert.equal(
+    comparisonText({ ...report, pairs: { rows: 0, of: 0 }, verdict: 'inconclusive', reason: 'nothing' }),
+    'm: version 2 against 1 on 0 requests: inconclusive, nothing',
+  );
 });
