@@ -45,6 +45,8 @@ export const PlacementSchema = z.looseObject({
   replicas: z.union([z.literal('all'), z.int().positive()]).default('all'),
   /** The nodes that the control plane chose, where `replicas` is a number. */
   assigned: z.array(NameSchema).default([]),
+  /** Nodes that match and must not have it: they are drained, or it does not fit them. */
+  excluded: z.array(NameSchema).default([]),
   versions,
 });
 export type Placement = z.infer<typeof PlacementSchema>;
@@ -82,7 +84,8 @@ export function placementFor(
   node: { readonly name: string; readonly labels: Labels },
 ): Placement | undefined {
   const first = placements.find(({ selector }) => matches(selector, node.labels));
-  if (first === undefined || first.replicas === 'all') return first;
+  if (first === undefined || first.excluded.includes(node.name)) return undefined;
+  if (first.replicas === 'all') return first;
   return first.assigned.includes(node.name) ? first : undefined;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type DesiredState, type DesiredVersion, type Labels, versionsFor } from '../../contract/desired-state.js';
+import type { NodeJudgement } from '../../control-plane/fleet/convergence.js';
 
 export interface NodeIdentity {
   readonly name: string;
@@ -64,6 +65,11 @@ export class Invariants {
   unloaded(node: string, digest: string, table: readonly DesiredVersion[]): void {
     const serves = table.some((each) => each.digest === digest);
     assert.ok(!serves, `only what is in memory serves: ${node} unloads ${digest} while requests go to it`);
+  }
+
+  judged(node: string, judgement: NodeJudgement | undefined): void {
+    const isRight = judgement?.verdict !== 'diverged';
+    assert.ok(isRight, `a right agent is never called divergent: ${node}: ${judgement?.reason}`);
   }
 
   leaders(holders: readonly string[]): void {

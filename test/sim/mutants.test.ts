@@ -71,6 +71,14 @@ const AGENTS: Readonly<Record<string, readonly [AgentMutation, RegExp]>> = {
     },
     /only what was desired serves/,
   ],
+  'never switches to what is ready': [
+    (state, event, now_ms) => {
+      const next = REAL.step(state, event, now_ms);
+      const isSwap = state.table.length > 0 && next.state.table.length > 0;
+      return isSwap ? { ...next, state: { ...next.state, table: state.table } } : next;
+    },
+    /a right agent is never called divergent/,
+  ],
   'never tries again': [
     (state, event, now_ms) => (event.type === 'tick' ? { state, effects: [] } : REAL.step(state, event, now_ms)),
     /converges after healing/,

@@ -1,7 +1,8 @@
 import { type DesiredState, versionsFor } from '../../contract/desired-state.js';
 import type { KeptState } from '../../contract/node-status.js';
+import { judgeModel, type NodeJudgement } from '../../control-plane/fleet/convergence.js';
 import { type AgentEffect, type AgentEvent, type AgentState, restarted } from '../../runtime/agent/agent-state.js';
-import type { step } from '../../runtime/agent/machine.js';
+import { observed, type step } from '../../runtime/agent/machine.js';
 import type { Invariants, NodeIdentity } from './invariants.js';
 import type { Network, Random } from './network.js';
 import type { Schedule } from './schedule.js';
@@ -90,6 +91,28 @@ export class SimNode {
       invariants.switched(name, before.table, state.table, state.wanted.length === 0, this.memory);
     }
     for (const effect of effects) this.#do(effect);
+    if (effects.length > 0) invariants.judged(name, this.judgement());
+  }
+
+  /** What a control plane that sees everything at once says of it; undefined: the model has nothing to do with it. */
+  judgement(): NodeJudgement | undefined {
+    const desired = this.#world.store.desired.entry.value;
+    if (desired === undefined) return undefined;
+    const { name, labels } = this.identity;
+    const models = { iris: observed(this.state) };
+    const status = {
+      v: 1 as const,
+      node: name,
+      life: 1,
+      seq: 1,
+      at_us: 0,
+      labels,
+      memory_bytes: 0,
+      memory_used_bytes: 0,
+      models,
+    };
+    const node = { name, labels, mode: 'active' as const, status, heard_ms: 0 };
+    return judgeModel('iris', { state: desired, since_ms: 0 }, [node], 0).nodes[0];
   }
 
   #do(effect: AgentEffect): void {

@@ -107,6 +107,7 @@ export class World {
       selector: { labels: {} },
       replicas: 'all',
       assigned: [],
+      excluded: [],
       versions: this.#randomVersions(),
     };
     if (this.#random() < 0.5) return [everyone];
@@ -152,7 +153,8 @@ export class World {
     const { value } = this.store.desired.entry;
     if (JSON.stringify(value?.placements) !== JSON.stringify(this.#intent))
       return 'nobody wrote what the operator wants';
-    for (const { identity, state, memory } of this.nodes) {
+    for (const node of this.nodes) {
+      const { identity, state, memory } = node;
       const { name } = identity;
       if (value === undefined || state.epoch !== value.epoch)
         return `${name} acts on ${state.epoch}, not ${value?.epoch}`;
@@ -164,6 +166,11 @@ export class World {
         : undefined;
       if (missing !== undefined) return `${name} does not serve version ${missing.version}`;
       if (wanted.length === 0 && state.table.length > 0) return `${name} serves what nobody wants`;
+      const judgement = node.judgement();
+      const isBroken = loadable.length < wanted.length;
+      const right = isBroken ? 'failed' : 'converged';
+      if (judgement !== undefined && judgement.verdict !== right)
+        return `${name} is ${judgement.verdict}, not ${right}`;
       const ready = state.copies.filter(({ phase }) => phase === 'ready').length;
       if (memory.size !== ready) return `${name} has ${memory.size} versions in memory, ${ready} of them ready`;
     }
