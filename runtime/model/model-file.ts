@@ -4,6 +4,7 @@ import { TidegateError } from '../../contract/error.js';
 import type { ModelSignature } from '../../contract/signature.js';
 import { ARTEFACT_NAMES, formatOf } from './artefact.js';
 import { externalBytes, type KnownShapes, readOnnxFile } from './onnx-file.js';
+import { readTfjsFile } from './tfjs-file.js';
 
 /** What the files of a version tell without loading them. */
 export interface ModelFile {
@@ -21,7 +22,7 @@ export function readModelFile(artefact: string, shapes: KnownShapes): ModelFile 
       return { signature: file.signature, bytes: file.bytes + externalBytes(artefact, file.external) };
     }
     case 'tensorflowjs':
-      throw new TidegateError('UNSUPPORTED', `${artefact} is a model of TensorFlow.js, which no backend runs`);
+      return readTfjsFile(artefact, shapes);
     case 'saved-model':
       throw new TidegateError(
         'UNSUPPORTED',

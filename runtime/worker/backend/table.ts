@@ -8,6 +8,7 @@ import { onnxBackend } from './onnx.js';
  */
 const BACKENDS: Readonly<Partial<Record<ArtefactFormat, () => Promise<Backend>>>> = {
   onnx: async () => onnxBackend,
+  tensorflowjs: async () => (await import('./tensorflow-js.js')).tensorflowJsBackend,
 };
 
 export async function backendOf(format: ArtefactFormat): Promise<Backend> {
