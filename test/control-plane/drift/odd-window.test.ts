@@ -59,6 +59,18 @@ test('features without values, constants and infinities neither stop nor mislead
   assert.equal((await verdicts(2))[1], 'drift');
 });
 
+test('a constant that is another one now has drifted, and one that stays has not', async (t) => {
+  const { log, ask } = await open(t, { 1: ['same', 'other'] });
+  await log({ hour: 0, version: 1, num: () => [7, 7] });
+  assert.equal((await ask('references', FIRST_HOUR)).status, 201);
+  await log({ hour: 1, version: 1, num: () => [7, 7.5] });
+  for (const mode of ['binned', 'exact']) {
+    const { features } = ReportSchema.parse((await ask(`drift?${NEXT_HOUR}&mode=${mode}`)).body);
+    const verdicts = Object.fromEntries(features.map(({ feature, verdict }) => [feature, verdict]));
+    assert.deepEqual(verdicts, { same: 'ok', other: 'drift' }, mode);
+  }
+});
+
 test('a feature that became another type is refused by its name, in every mode, and only where such rows are', async (t) => {
   const { log, ask, client } = await open(t, { 1: ['x', 'y'] });
   await log({ hour: 0, version: 1, num: (random) => [random(), random()] });
