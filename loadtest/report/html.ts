@@ -105,7 +105,7 @@ function rates({ timeline, window_ms }: LoadResult): string {
     series: [
       of('offered', 'd', (at) => timeline[at].offered),
       of('answered', 'c', (at) => timeline[at].ok),
-      of('refused', 'b', (at) => timeline[at].refused + timeline[at].failed),
+      of('refused, failed', 'b', (at) => timeline[at].refused + timeline[at].failed),
     ],
   });
 }

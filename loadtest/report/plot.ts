@@ -21,7 +21,7 @@ export interface Plot {
 const WIDTH = 760;
 const HEIGHT = 300;
 const LEFT = 72;
-const RIGHT = 16;
+const RIGHT = 34;
 const TOP = 34;
 const BOTTOM = 46;
 
