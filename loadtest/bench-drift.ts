@@ -11,6 +11,7 @@ import { startStore } from './started-store.js';
 const HELP = `npm run bench:drift -- [options]
   --features N   numeric features (default 100)
   --rows N       rows of the day (default 10000000)
+  --bucket NAME  hour or day: ask for the series as well
   --rounds N     how often it is asked (default 7)
   --help`;
 
@@ -24,15 +25,16 @@ const { values } = parseArgs({
   options: {
     features: { type: 'string', default: '100' },
     rows: { type: 'string', default: '10000000' },
+    bucket: { type: 'string', default: '' },
     rounds: { type: 'string', default: '7' },
     help: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) console.log(HELP);
-else await main(Number(values.features), Number(values.rows), Number(values.rounds));
+else await main(Number(values.features), Number(values.rows), Number(values.rounds), values.bucket);
 
-async function main(features: number, rows: number, rounds: number): Promise<void> {
+async function main(features: number, rows: number, rounds: number, bucket: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'tidegate-bench-drift-'));
   const [store, url] = await startStore(directory);
   const client = connect({ ...CLICKHOUSE_DEFAULTS, url, application: 'tidegate bench' });
@@ -45,8 +47,9 @@ async function main(features: number, rows: number, rounds: number): Promise<voi
     console.log(`${features} features of ${bins} bins, ${HOURS} hours, ${rows.toLocaleString('en')} rows`);
     for (let round = 1; round <= rounds; round++) {
       const from = new Date(end_ms - HOURS * HOUR_MS).toISOString();
+      const asked = { from, ...(bucket === '' ? {} : { bucket }) };
       const began_ms = performance.now();
-      const response = await app.request(`/v1/models/m/drift?from=${encodeURIComponent(from)}`);
+      const response = await app.request(`/v1/models/m/drift?${new URLSearchParams(asked)}`);
       const body = await response.text();
       if (response.status !== 200) throw new Error(body);
       const { source, verdict } = JSON.parse(body);
