@@ -60,7 +60,7 @@ export function planRequests(version: ServedVersion): RequestPlan {
       artefact: version.artefact,
       artefact_bytes: version.memory_bytes / Math.max(version.instances, 1),
       max_batch: batching.max_batch,
-      device: manifest.device,
+      device: version.device ?? 'cpu',
       threads: manifest.threads,
       warmup: manifest.warmup,
       inputs: given.map((spec) => workerTensor(spec, batching.max_batch > 0 ? 0 : -1)),

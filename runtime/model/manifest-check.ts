@@ -5,26 +5,14 @@ import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
 import { nearestName } from '../../std/nearest-name.js';
 import { stateBatchAxis } from './batching.js';
 
-const DEVICES_HERE: ReadonlySet<string> = new Set(['auto', 'cpu']);
-const DEVICES_KNOWN = ['auto', 'cpu', 'webgpu', 'cuda', 'tensorrt'];
-
-/** What a manifest says about a model against what the model is. Throws INVALID_CONFIG or UNSUPPORTED. */
+/** What a manifest says about a model against what the model is. Throws INVALID_CONFIG. */
 export function checkAgainstSignature(manifest: Manifest, signature: ModelSignature): void {
-  checkDevice(manifest.device);
   checkTensors(manifest.inputs, signature.inputs, 'input');
   checkTensors(manifest.outputs, signature.outputs, 'output');
   checkStates(manifest, signature);
   for (const [name, value] of Object.entries(manifest.constants))
     checkConstant(find(signature.inputs, name, 'input', 'constants'), value);
   for (const name of Object.keys(manifest.labels)) find(signature.outputs, name, 'output', 'labels');
-}
-
-function checkDevice(device: string): void {
-  if (DEVICES_HERE.has(device)) return;
-  if (DEVICES_KNOWN.includes(device)) {
-    throw new TidegateError('UNSUPPORTED', `device '${device}' is not available in this build: use cpu`);
-  }
-  throw invalid(`device '${device}' is unknown: use auto or cpu`);
 }
 
 type Role = 'input' | 'output';

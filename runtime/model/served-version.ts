@@ -17,6 +17,10 @@ export interface ServedVersion {
   readonly manifest: Manifest;
   /** Worker threads that hold it. */
   readonly instances: number;
+  /** What it runs on, decided from the manifest; absent: the CPU. */
+  readonly device?: string;
+  /** One sentence for people: why this device. */
+  readonly device_reason?: string;
   /** Bytes of the artefact and its external data, times instances: what it counts against the memory budget. */
   readonly memory_bytes: number;
   /** The Triton model configuration that the load was overridden with, as it was sent. */

@@ -3,6 +3,7 @@ import type { Manifest } from '../../contract/manifest.js';
 import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
 import { formatOf } from './artefact.js';
 import { decideBatching } from './batching.js';
+import { decideDevice } from './device.js';
 import { checkAgainstSignature } from './manifest-check.js';
 import { readModelFile } from './model-file.js';
 import type { FoundVersion } from './scan.js';
@@ -26,6 +27,7 @@ export function describeVersion(
   { model, found, manifest, config, workers }: VersionSource,
 ): ServedVersion {
   checkPlatform(manifest, found.artefact);
+  const choice = decideDevice(manifest.device, formatOf(found.artefact));
   const tensors = [...Object.entries(manifest.inputs), ...Object.entries(manifest.outputs)];
   const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
   const file = readModelFile(found.artefact, shapes);
@@ -43,6 +45,8 @@ export function describeVersion(
     batching: decideBatching(signature, manifest),
     manifest,
     instances,
+    device: choice.device,
+    device_reason: choice.reason,
     memory_bytes: bytes * instances,
     ...(config === undefined ? {} : { config }),
   };
