@@ -5,7 +5,7 @@ import { TidegateError } from '../../contract/error.js';
 import { type RowFilter, stateConditions } from '../log/rows.js';
 import { countsInOrder } from '../reference/edges.js';
 import type { VersionColumns } from '../reference/spec-columns.js';
-import { binnedValue } from './statistics/binned.js';
+import { valuesOf } from './statistics/binned.js';
 import type { Extremes } from './statistics/binned-distance.js';
 import type { Measure } from './statistics/measurement.js';
 import type { Span } from './window-before.js';
@@ -73,11 +73,11 @@ export async function driftSeries(
 ): Promise<DriftSeries> {
   const buckets = bucketsOf(filter, bucket);
   const series = spec.features.map(() => buckets.map((): number | null => null));
+  const measures = features.map(({ measure, reference, extremes }, i) =>
+    valuesOf(measure, { bins: spec.features[i], reference, ...(extremes && { extremes }) }, least_samples),
+  );
   const put = (feature: number, at: number, counts: ReadonlyMap<number, number>): void => {
-    const bins = spec.features[feature];
-    const { measure, reference, extremes } = features[feature];
-    const window = { bins, reference, current: countsInOrder(bins, counts), ...(extremes && { extremes }) };
-    series[feature][at] = binnedValue(measure, window, least_samples) ?? null;
+    series[feature][at] = measures[feature](countsInOrder(spec.features[feature], counts)) ?? null;
   };
   const hours = await countedHours(client, database, spec, filter);
   const places = new Map<number, number>();

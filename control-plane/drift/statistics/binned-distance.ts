@@ -110,6 +110,24 @@ function referenceScale(bins: NumericBins, reference: FeatureCounts, extremes: E
   return { value: finite(value), error: isKnown ? finite(error) : undefined };
 }
 
+/** The value of `binnedWassersteinNormed` alone, for many windows of one reference: what follows from the reference is computed once. All sides have rows. */
+export function wassersteinNormedTo(
+  bins: NumericBins,
+  reference: FeatureCounts,
+  extremes?: Extremes,
+): (current: FeatureCounts) => number {
+  const at = Float64Array.from(positions(bins, extremes), (position) => position.at);
+  const norm = Math.max(referenceScale(bins, reference, extremes).value, LEAST_SCALE);
+  return (current) => {
+    let [difference, distance] = [0, 0];
+    for (let i = 0; i + 1 < at.length; i++) {
+      difference += reference.fine[i] / reference.n - current.fine[i] / current.n;
+      if (difference !== 0) distance += Math.abs(difference) * (at[i + 1] - at[i]);
+    }
+    return finite(finite(distance) / norm);
+  };
+}
+
 /** W1 / max(σ of the reference, 0.001), as Evidently. `sigma`: the exact σ where it is known. */
 export function binnedWassersteinNormed(
   bins: NumericBins,

@@ -5,9 +5,10 @@ import {
   binnedWassersteinNormed,
   type Extremes,
   largestGap,
+  wassersteinNormedTo,
 } from './binned-distance.js';
 import { chiSquaredContingency, chiSquaredGoodness, proportions } from './chi-squared.js';
-import { featureCounts, occupied } from './feature-counts.js';
+import { type FeatureCounts, featureCounts, occupied } from './feature-counts.js';
 import { hellinger, jensenShannon, lInfinity, psi } from './histogram-distance.js';
 import { absent, emptySide, type Measure, type Measurement, measured } from './measurement.js';
 
@@ -58,20 +59,35 @@ export function measureBinned(window: BinnedWindow): Measurements {
 }
 
 /**
- * The value of one measure alone, for many windows of one feature: without p-values, which cost the most. undefined where it has none, or fewer than
+ * The value of one measure alone, for many windows of one reference: without p-values, which cost the most. undefined where it has none, or fewer than
  * `least` rows have a value.
  */
-export function binnedValue(measure: Measure, window: BinnedWindow, least: number): number | undefined {
-  const { bins } = window;
-  const reference = featureCounts(bins, window.reference ?? bins.reference);
-  const current = featureCounts(bins, window.current);
-  if (Math.min(reference.n, current.n) < Math.max(1, least)) return undefined;
-  if (measure === 'kolmogorovSmirnov' && bins.kind === 'numeric') return largestGap(reference, current).value;
-  if (measure === 'jensenShannon') return numberOf(jensenShannon(...occupied(reference.coarse, current.coarse)));
-  if (measure === 'wassersteinNormed' && bins.kind === 'numeric') {
-    return numberOf(binnedWassersteinNormed(bins, reference, current, window.extremes, window.sigma));
+export function valuesOf(
+  measure: Measure,
+  side: Omit<BinnedWindow, 'current'>,
+  least: number,
+): (current: ArrayLike<number>) => number | undefined {
+  const { bins } = side;
+  const reference = featureCounts(bins, side.reference ?? bins.reference);
+  const value = reference.n === 0 ? () => undefined : valueOver(measure, side, reference);
+  return (counts) => {
+    const current = featureCounts(bins, counts);
+    return Math.min(reference.n, current.n) < Math.max(1, least) ? undefined : value(current, counts);
+  };
+}
+
+type Value = (current: FeatureCounts, counts: ArrayLike<number>) => number | undefined;
+
+function valueOver(measure: Measure, side: Omit<BinnedWindow, 'current'>, reference: FeatureCounts): Value {
+  const { bins, extremes } = side;
+  if (measure === 'jensenShannon') {
+    return (current) => numberOf(jensenShannon(...occupied(reference.coarse, current.coarse)));
   }
-  return numberOf(measureBinned(window)[measure]);
+  if (bins.kind === 'numeric') {
+    if (measure === 'kolmogorovSmirnov') return (current) => largestGap(reference, current).value;
+    if (measure === 'wassersteinNormed') return wassersteinNormedTo(bins, reference, extremes);
+  }
+  return (_, counts) => numberOf(measureBinned({ ...side, current: counts })[measure]);
 }
 
 function numberOf(measurement: Measurement | undefined): number | undefined {

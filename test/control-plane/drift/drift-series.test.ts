@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { z } from 'zod';
 import { binCount, type FeatureBins } from '../../../contract/bin-spec.js';
 import { bucketsOf } from '../../../control-plane/drift/drift-series.js';
-import { binnedValue, measureBinned } from '../../../control-plane/drift/statistics/binned.js';
+import { measureBinned, valuesOf } from '../../../control-plane/drift/statistics/binned.js';
 import { isMeasured, type Measure } from '../../../control-plane/drift/statistics/measurement.js';
 import { FIRST_HOUR, iso, open } from './logged-model.js';
 
@@ -74,6 +74,7 @@ test('the value of one measure alone is that among all measures', () => {
   const counts = (bins: FeatureBins) => fc.array(fc.nat(50), { minLength: binCount(bins), maxLength: binCount(bins) });
   const numeric: FeatureBins = { kind: 'numeric', feature: 'x', edges: [0, 1, 2, 4], coarse: [0, 1, 3], reference: [] };
   const named: FeatureBins = { kind: 'categorical', feature: 'c', categories: ['a', 'b'], reference: [] };
+  const extremes = { least: -3, greatest: 9 };
   const measures: readonly Measure[] = [
     'kolmogorovSmirnov',
     'jensenShannon',
@@ -84,10 +85,9 @@ test('the value of one measure alone is that among all measures', () => {
   for (const bins of [numeric, named]) {
     fc.assert(
       fc.property(counts(bins), counts(bins), fc.constantFrom(...measures), (reference, current, measure) => {
-        const window = { bins, reference, current, extremes: { least: -3, greatest: 9 } };
-        const found = measureBinned(window)[measure];
+        const found = measureBinned({ bins, reference, current, extremes })[measure];
         const value = found !== undefined && isMeasured(found) ? found.value : undefined;
-        assert.equal(binnedValue(measure, window, 1), value);
+        assert.equal(valuesOf(measure, { bins, reference, extremes }, 1)(current), value);
       }),
     );
   }
