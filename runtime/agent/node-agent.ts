@@ -1,5 +1,5 @@
 import { type DesiredState, type Labels, versionsFor } from '../../contract/desired-state.js';
-import type { NodeStatus } from '../../contract/node-status.js';
+import type { NodeStatus, ObservedModel } from '../../contract/node-status.js';
 import { KeptStates } from './kept-states.js';
 import { ModelAgent } from './model-agent.js';
 import type { AgentPorts } from './ports.js';
@@ -81,6 +81,11 @@ export class NodeAgent {
       memory_used_bytes: agents.reduce((sum, [, agent]) => sum + agent.memory_bytes, 0),
       models: Object.fromEntries(agents.map(([model, agent]) => [model, agent.observed])),
     };
+  }
+
+  /** Each model by name, as it is at this moment. */
+  observed(): readonly (readonly [model: string, observed: ObservedModel])[] {
+    return [...this.#models].map(([model, agent]) => [model, agent.observed]);
   }
 
   async close(): Promise<void> {
