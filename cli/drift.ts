@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { AttributionsSchema, blameText } from './drift-blame.js';
+import { TogetherSchema, togetherText } from './drift-together.js';
 import { ask } from './node-client.js';
 import { sparkbars, trend } from './sparkbars.js';
 import { table } from './table.js';
@@ -28,6 +29,7 @@ const ReportSchema = z.object({
   against: z.object({ from: z.string(), to: z.string() }).optional(),
   verdict: z.object({ verdict: z.string(), drifted: z.number(), judged: z.number() }),
   features: z.array(FeatureSchema),
+  multivariate: TogetherSchema.optional(),
   series: z.object({ bucket: z.string(), values: z.record(z.string(), z.array(z.number().nullable())) }).optional(),
 });
 
@@ -39,6 +41,7 @@ interface DriftOptions {
   readonly to?: string;
   readonly reference?: string;
   readonly segment?: string;
+  readonly multivariate?: string;
   readonly json?: true;
 }
 
@@ -75,16 +78,21 @@ export function addDrift(program: Command): void {
     .option('--to <time>', 'end of the window; default: now')
     .option('--reference <id>', 'what to compare with: an id, previous, or same-hour-last-week; default: the newest')
     .option('--segment <name=value>', 'rows of this segment only')
+    .option(
+      '--multivariate <methods>',
+      'pca, classifier or pca,classifier: compare a sample of rows, and all features together',
+    )
     .option('--json', 'the whole report as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  tidegate drift flights\n  tidegate drift flights --from 1h --segment month=2001-06',
+      '\nExamples:\n  tidegate drift flights\n  tidegate drift flights --from 1h --segment month=2001-06\n  tidegate drift flights --multivariate classifier',
     )
     .action(drift);
 }
 
 async function drift(model: string, { controlUrl, json, ...window }: DriftOptions): Promise<void> {
-  const given = Object.entries({ bucket: bucketOf(window), ...window }).flatMap(([name, value]): [string, string][] =>
+  const how = window.multivariate === undefined ? { bucket: bucketOf(window) } : { mode: 'exact' };
+  const given = Object.entries({ ...how, ...window }).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, value]],
   );
   const path = `/v1/models/${encodeURIComponent(model)}/drift`;
@@ -95,6 +103,7 @@ async function drift(model: string, { controlUrl, json, ...window }: DriftOption
   }
   const report = await ask(controlUrl, { path: `${path}?${query}`, schema: ReportSchema });
   console.log(driftText(report));
+  if (report.multivariate !== undefined) console.log(`\n${togetherText(report.multivariate)}`);
   const [worst] = report.features.filter(({ verdict }) => verdict === 'drift');
   // Groups are compared with the frozen reference only, and of one segment there is nothing to divide.
   if (worst === undefined || report.against !== undefined || window.segment !== undefined) return;
@@ -134,10 +143,7 @@ export function driftText({ model, reference_id, from, to, against, verdict, fea
     sparkbars(each.shares.reference, WIDTH),
     sparkbars(each.shares.current, WIDTH),
     String(each.samples.current),
-    trend(
-      (series?.values[each.feature] ?? []).map((value) => value ?? undefined),
-      TREND,
-    ),
+    ...(series === undefined ? [] : [trend(knownOf(series.values[each.feature]), TREND)]),
   ]);
   const head = [
     'FEATURE',
@@ -148,11 +154,15 @@ export function driftText({ model, reference_id, from, to, against, verdict, fea
     'REFERENCE',
     'NOW',
     'ROWS',
-    `BY ${(series?.bucket ?? 'hour').toUpperCase()}`,
+    ...(series === undefined ? [] : [`BY ${series.bucket.toUpperCase()}`]),
   ];
   const reference = against === undefined ? `reference ${reference_id}` : `against ${against.from} to ${against.to}`;
   const title = `${model}: ${verdict.drifted} of ${verdict.judged} columns drifted (${from} to ${to}, ${reference})`;
   return [title, '', table(head, rows)].join('\n');
+}
+
+function knownOf(values: readonly (number | null)[] = []): (number | undefined)[] {
+  return values.map((value) => value ?? undefined);
 }
 
 function figure(measurement: z.infer<typeof MeasurementSchema> | undefined, by: 'value' | 'p'): string {

@@ -53,6 +53,9 @@ test('tidegate drift asks a real control plane, and says what moved; a signal en
   assert.match(stdout, /^x: no segment, node, version or variant explains its drift more than others$/m);
   const json = await tidegate(['drift', 'm', '--control-url', url, '--json']);
   assert.equal(JSON.parse(json.stdout).features[0].verdict, 'drift');
+  const together = await tidegate(['drift', 'm', '--control-url', url, '--multivariate', 'pca,classifier']);
+  assert.match(together.stdout, /^pca: \S+ \(400 rows against 400\), reconstruction error \d/m, together.stderr);
+  assert.match(together.stdout, /^classifier: drift \(400 rows against 400\), AUROC 0\.\d+ ±0\.\d+ \(0\.5: none\)$/m);
   const wrong = await tidegate(['drift', 'm', '--control-url', url, '--from', 'noon']);
   assert.equal(wrong.code, 3);
   assert.match(wrong.stderr, /'from' is .*noon.*give a time like/);
