@@ -1,0 +1,33 @@
+// The control plane's API, for k6: what a dashboard and a health check ask again and again.
+//   k6 run -e URL=http://127.0.0.1:8090 -e MODEL=flights -e RATE=20 control-plane.js
+import { check } from 'k6';
+import http from 'k6/http';
+
+const url = __ENV.URL || 'http://127.0.0.1:8090';
+const model = encodeURIComponent(__ENV.MODEL || 'small');
+const rate = Number(__ENV.RATE || 20);
+
+export const options = {
+  scenarios: {
+    api: {
+      executor: 'constant-arrival-rate',
+      rate,
+      timeUnit: '1s',
+      duration: __ENV.DURATION || '20s',
+      preAllocatedVUs: 10,
+      maxVUs: 100,
+    },
+  },
+  thresholds: {
+    'checks{scenario:api}': ['rate>0.999'],
+    'http_req_duration{name:live}': [`p(99)<${__ENV.P99_MS || 100}`],
+    'http_req_duration{name:predictions}': [`p(95)<${__ENV.QUERY_P95_MS || 1000}`],
+  },
+};
+
+export default function () {
+  const live = http.get(`${url}/v1/health/live`, { tags: { name: 'live' } });
+  check(live, { 'it lives': ({ status }) => status === 200 });
+  const rows = http.get(`${url}/v1/models/${model}/predictions?limit=10`, { tags: { name: 'predictions' } });
+  check(rows, { 'predictions are answered': ({ status }) => status === 200 });
+}
