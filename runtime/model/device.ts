@@ -36,12 +36,14 @@ export function parseDevice(text: string): WantedDevice {
  * counted on its speed.
  */
 export function decideDevice(text: string, format: ArtefactFormat): DeviceChoice {
-  const { kind } = parseDevice(text);
+  const { kind, ordinal } = parseDevice(text);
   if (kind === 'cpu') return { device: 'cpu', reason: 'device is cpu in the manifest' };
   if (kind === 'auto') {
-    return { device: 'cpu', reason: 'device is auto, and no backend of this build runs on a GPU' };
+    return { device: 'cpu', reason: 'device is auto, which takes a GPU only where the manifest names it' };
   }
 
+  if (kind === 'webgpu' && ordinal === 0 && format === 'onnx')
+    return { device: 'webgpu', reason: `device is ${text} in the manifest` };
   throw new TidegateError(
     'UNSUPPORTED',
     `device '${text}' is not available in this build, which runs models of the kind ${format} on the CPU: set device to cpu or auto in model.yaml`,

@@ -35,7 +35,9 @@ export function describeVersion(
   if (config !== undefined) checkConfigTensors(config, file.signature);
   const signature = narrowed(file.signature, shapes);
   const { bytes } = file;
-  const instances = Math.min(manifest.instances ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
+  // Each instance on a GPU is a process of its own, and they would wait for the same device.
+  const wanted = choice.device === 'cpu' ? manifest.instances : 1;
+  const instances = Math.min(wanted ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
   return {
     handle,
     model,

@@ -137,7 +137,7 @@ class WorkerThread implements JobMemory {
   async #load(id: number, order: LoadOrder): Promise<void> {
     try {
       const begun_us = now_us();
-      const session = await (await backendOf(order.format)).load(order);
+      const session = await (await backendOf(order)).load(order);
       const instance = new ModelInstance(order, session);
       const loaded_us = now_us();
       if (order.warmup) await warmUp(instance);
@@ -178,7 +178,7 @@ async function warmUp(instance: ModelInstance): Promise<void> {
 async function measureFullBatch(instance: ModelInstance): Promise<number> {
   const { order } = instance;
   // Only of ONNX files it is known which operators work by value; and only that backend may run on the socket thread.
-  if (order.format !== 'onnx') return Number.POSITIVE_INFINITY;
+  if (order.format !== 'onnx' || order.device !== 'cpu') return Number.POSITIVE_INFINITY;
   if (!order.warmup || hasFreeDimensions(instance) || order.artefact_bytes > INLINE_ARTEFACT_BYTES)
     return Number.POSITIVE_INFINITY;
   // A run on zeros is quick in a model that loops as often as its input says; one caller could then hold up the socket thread.

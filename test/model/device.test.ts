@@ -18,14 +18,20 @@ for (const text of ['gpu', '', 'cpu:0', 'auto:1', 'cuda:', 'cuda:-1', 'cuda:01',
   });
 }
 
+test('webgpu is taken for ONNX models, on the first device', () => {
+  assert.equal(decideDevice('webgpu', 'onnx').device, 'webgpu');
+  assert.equal(decideDevice('webgpu:0', 'onnx').device, 'webgpu');
+  assert.throws(() => decideDevice('webgpu', 'tensorflowjs'), { code: 'UNSUPPORTED' });
+});
+
 test('auto takes the CPU and says why', () => {
   assert.deepEqual(decideDevice('cpu', 'onnx').device, 'cpu');
   const { device, reason } = decideDevice('auto', 'tensorflowjs');
   assert.equal(device, 'cpu');
-  assert.match(reason, /auto.*no backend of this build runs on a GPU/);
+  assert.match(reason, /auto.*only where the manifest names it/);
 });
 
-for (const text of ['webgpu', 'cuda:1', 'tensorrt']) {
+for (const text of ['webgpu:1', 'cuda:1', 'tensorrt']) {
   test(`${text} is refused with the remedy, and never the CPU in its place`, () => {
     assert.throws(() => decideDevice(text, 'onnx'), { code: 'UNSUPPORTED', message: /set device to cpu or auto/ });
   });

@@ -42,46 +42,48 @@ function isKnown(text: string): text is OrtDatatype {
 }
 
 /** ONNX Runtime on the CPU. BF16, which its JavaScript tensors lack, crosses as FP32: the model file is rewritten at load. */
-export const onnxBackend: Backend = {
-  async load(order: LoadOrder): Promise<BackendSession> {
-    const needsRewrite = [...order.inputs, ...order.outputs, ...order.states.map((state) => state.input)].some(
-      (tensor) => tensor.datatype === 'BF16',
-    );
-    const options = {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: order.threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: SILENT,
-      // Its own threads would spin for work between two runs, on cores that the sockets need.
-      extra: {
-        session: {
-          intra_op: { allow_spinning: order.threads > 1 ? '1' : '0' },
-          // A rewritten model is loaded from memory, and has no folder of its own to look for its weights in.
-          ...(needsRewrite ? { model_external_initializers_file_folder_path: dirname(order.artefact) } : {}),
-        },
+export const onnxBackend: Backend = { load: (order) => loadOnnx(order, 'cpu') };
+
+/** `device`: the execution provider. Throws where it cannot be had: nothing falls back to another one. */
+export async function loadOnnx(order: LoadOrder, device: 'cpu' | 'webgpu'): Promise<BackendSession> {
+  const needsRewrite = [...order.inputs, ...order.outputs, ...order.states.map((state) => state.input)].some(
+    (tensor) => tensor.datatype === 'BF16',
+  );
+  const options = {
+    executionProviders: [device],
+    intraOpNumThreads: order.threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: SILENT,
+    // Its own threads would spin for work between two runs, on cores that the sockets need.
+    extra: {
+      session: {
+        intra_op: { allow_spinning: order.threads > 1 ? '1' : '0' },
+        // A rewritten model is loaded from memory, and has no folder of its own to look for its weights in.
+        ...(needsRewrite ? { model_external_initializers_file_folder_path: dirname(order.artefact) } : {}),
       },
-    };
-    const session = newNativeSession();
-    if (needsRewrite) {
-      const bytes = rewriteBf16(await readFile(order.artefact));
-      session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, options);
-    } else {
-      session.loadModel(order.artefact, options);
-    }
-    return new OnnxSession(session);
-  },
-};
+    },
+  };
+  const session = newNativeSession();
+  if (needsRewrite) {
+    const bytes = rewriteBf16(await readFile(order.artefact));
+    session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, options);
+  } else {
+    session.loadModel(order.artefact, options);
+  }
+  return new OnnxSession(session, device);
+}
 
 class OnnxSession implements BackendSession {
-  readonly device = 'cpu';
+  readonly device: string;
   readonly #session: NativeSession;
   /** Inputs of one shape come as the same object every time, over the same memory: their tensors are made once. */
   readonly #tensors = new WeakMap<BackendTensor, Tensor>();
   readonly #fetches = new WeakMap<readonly string[], Record<string, null>>();
   readonly #runOptions = { logSeverityLevel: SILENT };
 
-  constructor(session: NativeSession) {
+  constructor(session: NativeSession, device: string) {
+    this.device = device;
     this.#session = session;
   }
 
