@@ -83,6 +83,11 @@ const AGENTS: Readonly<Record<string, readonly [AgentMutation, RegExp]>> = {
     (state, event, now_ms) => (event.type === 'tick' ? { state, effects: [] } : REAL.step(state, event, now_ms)),
     /converges after healing/,
   ],
+  'keeps the way back at any price': [
+    (state, event, now_ms) =>
+      REAL.step(state, event.type === 'failed' ? { ...event, no_memory: false } : event, now_ms),
+    /converges after healing/,
+  ],
   'never unloads': [
     (state, event, now_ms) => {
       const next = REAL.step(state, event, now_ms);

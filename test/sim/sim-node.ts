@@ -20,6 +20,8 @@ export interface NodeWorld {
 }
 
 const TICK_MS = 1_000;
+/** A champion that serves and two versions that come: what is kept for the way back has to go then. */
+const MOST_IN_MEMORY = 3;
 
 /** A node: the real machine, and around it a disk, a memory and a clock that misbehave. */
 export class SimNode {
@@ -62,6 +64,14 @@ export class SimNode {
     this.#clock_ms += (this.#world.random() - 0.5) * 1e6;
   }
 
+  /** The threads of something that serves have died too often. */
+  lose(): void {
+    const lost = this.state.copies.find(({ phase }) => phase === 'ready');
+    if (!this.isUp || lost === undefined) return;
+    this.memory.delete(lost.digest);
+    this.#tell({ type: 'lost', digest: lost.digest, reason: 'its threads died three times within a minute' });
+  }
+
   hear(state: DesiredState | undefined): void {
     if (!this.isUp || state === undefined) return;
     this.#tell({ type: 'desired', epoch: state.epoch, versions: versionsFor(state, this.identity) });
@@ -88,7 +98,9 @@ export class SimNode {
     const { invariants } = this.#world;
     if (state.epoch !== before.epoch) invariants.adopted(name, state.epoch);
     if (state.table !== before.table) {
-      invariants.switched(name, before.table, state.table, state.wanted.length === 0, this.memory);
+      // Nobody can serve what the node has just lost.
+      const mayBeEmpty = state.wanted.length === 0 || event.type === 'lost';
+      invariants.switched(name, before.table, state.table, mayBeEmpty, this.memory);
     }
     for (const effect of effects) this.#do(effect);
     if (effects.length > 0) invariants.judged(name, this.judgement());
@@ -136,7 +148,7 @@ export class SimNode {
   #outcome(effect: Extract<AgentEffect, { digest: string }>, fails: boolean): AgentEvent {
     const { op, digest } = effect;
     const { broken, network, invariants } = this.#world;
-    const failed = (reason: string): AgentEvent => ({ type: 'failed', op, reason });
+    const failed = (reason: string): Extract<AgentEvent, { type: 'failed' }> => ({ type: 'failed', op, reason });
     switch (effect.type) {
       case 'fetch': {
         const isFar = network.cut.has(this.identity.name) && !this.#artefacts.has(digest);
@@ -149,6 +161,7 @@ export class SimNode {
         return fails ? failed('its digest differs') : { type: 'verified', op };
       case 'load':
         if (fails || broken.has(digest)) return failed('it cannot be loaded');
+        if (this.memory.size >= MOST_IN_MEMORY) return { ...failed('there is no memory for it'), no_memory: true };
         this.memory.add(digest);
         return { type: 'loaded', op, memory_bytes: 1 };
       case 'warm':

@@ -123,7 +123,7 @@ export class World {
     if (this.#network.isHealed) return;
     const node = this.nodes[this.#pick(this.nodes.length)];
     const control = this.controls[this.#pick(this.controls.length)];
-    const what = this.#pick(9);
+    const what = this.#pick(10);
     if (what <= 1) this.#intent = this.#randomIntent();
     if (what === 2) node.crash();
     if (what === 3) node.restart();
@@ -131,6 +131,7 @@ export class World {
     if (what === 5) node.jump();
     if (what === 6) control.crash();
     if (what === 7) control.restart();
+    if (what === 9) node.lose();
     if (what === 8) {
       const name = this.#random() < 0.5 ? node.identity.name : control.name;
       if (!this.#network.cut.delete(name)) this.#network.cut.add(name);
