@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { BUILT } from '../harness/checkout.js';
+import { startControlProcess } from '../harness/control-process.js';
+import { startStoreProcess } from '../harness/store-process.js';
 import { type RunningRuntime, startRuntimeProcess } from '../loadtest/runtime-under-load.js';
 
 let runtime: RunningRuntime;
@@ -12,8 +14,11 @@ before(async () => {
 });
 after(async () => runtime.close());
 
-async function k6(...args: string[]): Promise<[code: unknown, output: string]> {
-  const url = `http://127.0.0.1:${runtime.port}`;
+function k6(...args: string[]): Promise<[code: unknown, output: string]> {
+  return k6At(`http://127.0.0.1:${runtime.port}`, ...args);
+}
+
+async function k6At(url: string, ...args: string[]): Promise<[code: unknown, output: string]> {
   const child = spawn(process.execPath, [join(BUILT, 'loadtest', 'k6.js'), ...args, '--url', url]);
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -37,4 +42,13 @@ test('a threshold that is crossed is the exit code 99', async () => {
   const [code, output] = await k6('http', '--set', 'RATE=20', '--set', 'DURATION=1s', '--set', 'P99_MS=0.0001');
   assert.equal(code, 99, output);
   assert.match(output, /thresholds on metrics/);
+});
+
+test('the real k6 asks a control plane over a real store', async (t) => {
+  const store = await startStoreProcess(t);
+  const control = await startControlProcess(t, store.url);
+  const bounds = ['--set', 'P99_MS=5000', '--set', 'QUERY_P95_MS=10000'];
+  const [code, output] = await k6At(control.url, 'control-plane', '--set', 'RATE=5', '--set', 'DURATION=2s', ...bounds);
+  assert.equal(code, 0, output);
+  assert.match(output, /checks_succeeded\D+100\.00%/);
 });
