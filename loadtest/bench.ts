@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type BenchModel, inputWidth, writeBenchModels } from './bench-models.js';
 import { type LoadResult, runClosedLoop } from './closed-loop.js';
+import { startRuntime } from './started-runtime.js';
 import { startStore } from './started-store.js';
 import { runStreams } from './stream-closed-loop.js';
 
@@ -48,7 +49,7 @@ async function main(): Promise<void> {
     console.log(
       `${cpus()[0]?.model ?? 'unknown processor'} × ${cpus().length}, Node ${process.version}; load generator and server share them\n`,
     );
-    const node = await startRuntime(directory);
+    const node = await startNode(directory);
     servers.push(node);
     if (values.log) await withLog(node, directory, servers);
     else if (values.million) await million(node);
@@ -88,14 +89,14 @@ async function withLog(plain: Server, directory: string, servers: Server[]): Pro
   for (const fsync of ['never', 'interval', 'each']) {
     const data = join(directory, `.data-${fsync}`);
     const flags = ['--prediction-log', 'on', '--log-fsync', fsync, '--log-overflow', 'drop_oldest', '--data-dir', data];
-    const server = await startRuntime(directory, flags);
+    const server = await startNode(directory, flags);
     servers.push(server);
     logging.push([`log_fsync ${fsync}`, server]);
   }
   const [store, clickhouse] = await startStore(join(directory, '.store'));
   servers.push({ process: store, port: 0 });
   const shipping = ['--clickhouse-url', clickhouse, '--data-dir', join(directory, '.data-shipped')];
-  const shipped = await startRuntime(directory, shipping);
+  const shipped = await startNode(directory, shipping);
   servers.push(shipped);
   logging.push(['shipped to the store', shipped]);
   for (const [kind, request] of [
@@ -195,22 +196,8 @@ function post(model: BenchModel, body: Buffer, headers: string): Buffer {
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-async function startRuntime(models: string, flags: readonly string[] = []): Promise<Server> {
-  const cli = fileURLToPath(new URL('../cli/main.js', import.meta.url));
-  const child = spawn(
-    process.execPath,
-    [cli, 'runtime', '--models', models, '--port', '0', '--socket', values.socket, '--log-format', 'json', ...flags],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  const port = Number(await firstMatch(child, /http:\/\/127\.0\.0\.1:(\d+)/));
-  const until = performance.now() + 30_000;
-  while (!(await fetch(`http://127.0.0.1:${port}/v2/health/ready`)).ok) {
-    if (performance.now() > until) throw new Error('the runtime was not ready within 30 s');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return { process: child, port };
+function startNode(models: string, flags: readonly string[] = []): Promise<Server> {
+  return startRuntime(models, ['--socket', values.socket, ...flags]);
 }
 
 async function startBareSocket(): Promise<Server | undefined> {
