@@ -92,8 +92,9 @@ function preference(a: PlaceableNode, b: PlaceableNode, assigned: readonly strin
 /** Why a node cannot have it; undefined: it can. A node that is only away keeps what is for everybody, and acts on it when it is back. */
 function refusal(node: PlaceableNode, need_bytes: number, isForAll: boolean): string | undefined {
   if (node.mode === 'draining') return 'it is being drained: end that with mode active';
+  // Nothing is known of its memory now, and taking away what it serves would only be heard when it is back.
+  if (!node.isAvailable) return isForAll ? undefined : 'it has not been heard of, or is in quarantine';
   if (!node.hasModel && node.mode !== 'active') return `its mode is ${node.mode}: it takes no new model`;
-  if (!node.isAvailable && !isForAll) return 'it has not been heard of, or is in quarantine';
   const room_bytes = node.memory_bytes - node.taken_bytes;
   if (need_bytes <= room_bytes || node.hasModel) return undefined;
   if (need_bytes > node.memory_bytes) {
