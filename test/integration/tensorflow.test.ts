@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ask, floats, repositoryIndex } from '../harness/ask.js';
+import { ask, floats, repositoryIndex, until } from '../harness/ask.js';
 import { modelFolder } from '../harness/checkout.js';
 import { startRuntime } from '../harness/runtime.js';
 import { DENSE_GRAPH, DENSE_LAYERS, dense, writeTfjsModel } from '../harness/tfjs-models.js';
@@ -41,16 +41,21 @@ test('metadata and configuration name the platform and the backend', async (t) =
   assert.match(text, /"default_model_filename":"model\.json"/);
 });
 
-test('a missing shard fails its model with the name of the shard, and the others are served', async (t) => {
+test('a missing shard fails its model with the name of the shard, the others are served, and it loads once the shard has arrived', async (t) => {
   const folder = await modelFolder(t, ['scale']);
   await writeTfjsModel(folder, 'graph', DENSE_GRAPH);
   await rm(join(folder, 'graph', '1', 'group1-shard1of2.bin'));
-  const { url } = await startRuntime(t, folder);
+  const { url } = await startRuntime(t, folder, { model_poll_ms: 20 });
   const [graph] = (await repositoryIndex(url)).filter(({ name }) => name === 'graph');
   assert.equal(graph.state, 'UNAVAILABLE');
   assert.match(graph.reason ?? '', /group1-shard1of2\.bin' are missing/);
   const { outputs } = await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])]);
   assert.deepEqual(outputs.y, [3, 6, 9, 12]);
+  await writeTfjsModel(folder, 'graph', DENSE_GRAPH);
+  await until('the graph is served', async () =>
+    (await repositoryIndex(url)).some(({ name, state }) => name === 'graph' && state === 'READY'),
+  );
+  assert.deepEqual((await ask(url, 'graph', [floats('x', [[1, 2, 3]])])).outputs.y, dense([1, 2, 3]));
 });
 
 test('a manifest that names another platform than the files are of is refused', async (t) => {
