@@ -41,6 +41,14 @@ export interface RouteTable {
 }
 
 const encoder = new TextEncoder();
+/** Keys are short: an array for each would cost more than the hash. Used up before the next call can begin. */
+const scratch = new Uint8Array(768);
+
+function encoded(key: string): Uint8Array {
+  // Three bytes are the most that one UTF-16 unit becomes.
+  if (key.length * 3 > scratch.length) return encoder.encode(key);
+  return scratch.subarray(0, encoder.encodeInto(key, scratch).written);
+}
 
 export function routeTable(model: string, entries: readonly RouteEntry[]): RouteTable {
   const weighed = entries
@@ -78,7 +86,7 @@ export function route(table: RouteTable, wish: RouteWish): RouteChoice {
  */
 function byKey(weighed: readonly Weighed[], key: string): number {
   if (weighed.length === 1) return weighed[0].version;
-  const bytes = encoder.encode(key);
+  const bytes = encoded(key);
   let winner = weighed[0].version;
   let least = Number.POSITIVE_INFINITY;
   for (const { version, weight, seed } of weighed) {

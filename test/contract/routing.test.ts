@@ -108,6 +108,13 @@ test('when one weight grows, keys only ever move to that version; when one versi
   );
 });
 
+test('keys of any length and script stay where they are, short ones between long ones too', () => {
+  const entries = [entry(1, 50), entry(2, 50)];
+  const keys = ['a', 'é'.repeat(255), '漢'.repeat(256), '漢'.repeat(257), '\u{1f600}'.repeat(300), ''];
+  const alone = keys.map((key) => sent(entries, [key])[0]);
+  assert.deepEqual(sent(entries, [...keys, ...keys.toReversed()]), [...alone, ...alone.toReversed()]);
+});
+
 test('what is forced is obeyed or refused, and shadows answer only who names them', () => {
   const table = routeTable('iris', [
     { ...entry(1, 100), routes: ['stable'] },
