@@ -120,8 +120,10 @@ export class HttpCaller implements Caller {
     }
     this.#taken++;
     // Cut off in large pieces: shift() on a long array would cost each request a move of all others.
-    if (this.#taken >= 1024) this.#waiting.splice(0, this.#taken);
-    if (this.#taken >= 1024) this.#taken = 0;
+    if (this.#taken >= 1024) {
+      this.#waiting.splice(0, this.#taken);
+      this.#taken = 0;
+    }
     this.#start(lane, call);
   }
 }
