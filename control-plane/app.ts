@@ -57,9 +57,17 @@ export function createApp(services: Services): Hono {
   return app;
 }
 
-/** A ClickHouse that does not answer is no mistake of ours, and asking later may help. */
+/** UNKNOWN_TABLE and UNKNOWN_DATABASE of ClickHouse. */
+const MISSING: readonly string[] = ['60', '81'];
+
+/** A ClickHouse that does not answer, or whose tables are still to be made, is no mistake of ours, and asking later may help. */
 function storeProblem(thrown: unknown): unknown {
   if (!(thrown instanceof Error) || !('code' in thrown)) return thrown;
+  if (MISSING.includes(String(thrown.code))) {
+    const message =
+      'the tables of the prediction log are not there yet: they are made when ClickHouse is reached, try again';
+    return new TidegateError('STORE_UNAVAILABLE', message, { cause: thrown });
+  }
   const away = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT'].includes(String(thrown.code));
   return away
     ? new TidegateError('STORE_UNAVAILABLE', `ClickHouse does not answer: ${thrown.message}`, { cause: thrown })
