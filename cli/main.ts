@@ -29,6 +29,7 @@ function build(): Command {
     .enablePositionalOptions();
   addRuntime(program);
   addStore(program);
+  addNats(program);
   addControlPlane(program);
   addUp(program);
   addSettings(program.command('config').description('print every setting, its value and where it came from'))
@@ -75,6 +76,16 @@ function addStore(program: Command): void {
       const { config } = configOf(command, process.env);
       const { store } = await import('./store.js');
       await store(config);
+    });
+}
+
+function addNats(program: Command): void {
+  addSettings(program.command('nats').description('run the real nats-server with JetStream on this machine'))
+    .addHelpText('after', '\nExample:\n  tidegate nats --nats-port 4222 --data-dir .tidegate')
+    .action(async (_options, command: Command) => {
+      const { config } = configOf(command, process.env);
+      const { runNatsServer } = await import('../bus/server/process.js');
+      await runNatsServer(config);
     });
 }
 

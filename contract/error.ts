@@ -52,6 +52,10 @@ export const ERROR_KINDS = {
   BACKEND_FAILED: { http: 500, retryable: false, reason: 'BACKEND' },
   /** ClickHouse cannot be reached, or cannot do its work at the moment. */
   STORE_UNAVAILABLE: { http: 503, retryable: true },
+  /** NATS cannot be reached, or refuses what was asked of it. */
+  BUS_UNAVAILABLE: { http: 503, retryable: true },
+  /** Somebody else changed the same thing meanwhile: look at it again, and say what is wanted of it now. */
+  CONFLICT: { http: 409, retryable: false },
   /** The tables belong to a newer program. */
   SCHEMA_NEWER: { http: 500, retryable: false },
   UNSUPPORTED: { http: 501, retryable: false },

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { describeError, EXIT, exitCodeOf } from '../cli/exit.js';
 import { TidegateError } from '../contract/error.js';
 import { nearestName } from '../std/nearest-name.js';
-import { firstK6, waysToK6 } from './k6/find-k6.js';
+import { findK6 } from './k6/find-k6.js';
 import { target } from './scenarios/run-scenario.js';
 
 // From dist/loadtest/ to the checkout: k6 reads the scripts as they are written.
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
   }
   const set = [...values.set];
   if (values.url !== undefined) set.push(`URL=${target(values.url, values['yes-load-another-machine']).origin}`);
-  const k6 = await firstK6(waysToK6(values.k6, CACHE));
+  const k6 = await findK6(values.k6, CACHE);
   const args = ['run', '--no-usage-report', ...set.flatMap((pair) => ['-e', pair]), `${SCRIPTS}${script}.js`];
   const child = spawn(k6, args, { stdio: 'inherit' });
   const [code]: unknown[] = await once(child, 'exit');

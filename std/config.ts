@@ -25,6 +25,7 @@ export interface ResolvedConfig {
 /** Variables that have other names than their settings. Those of ClickHouse are the ones that its users have set already. */
 const VARIABLE_OF: Readonly<Record<string, string>> = {
   port: 'TIDEGATE_HTTP_PORT',
+  nats_url: 'NATS_URL',
   clickhouse_url: 'CLICKHOUSE_URL',
   clickhouse_user: 'CLICKHOUSE_USER',
   clickhouse_password: 'CLICKHOUSE_PASSWORD',

@@ -1,5 +1,6 @@
 import { availableParallelism, hostname } from 'node:os';
 import { z } from 'zod';
+import { NameSchema } from '../contract/desired-state.js';
 import { LimitsSchema } from '../contract/limits.js';
 import { LOG_LEVELS } from './log.js';
 
@@ -129,6 +130,38 @@ export const ConfigSchema = z.strictObject({
     .nonnegative()
     .default(2 * 1024 ** 3)
     .describe('memory that the queries of tidegate store may use together; 0: as much as there is'),
+  environment: NameSchema.default('prod').describe('environment that this node and its control plane belong to'),
+  node_labels: z
+    .string()
+    .default('')
+    .describe('labels of this node, by which models are placed: region=eu,ring=canary'),
+  nats_url: z
+    .string()
+    .default('')
+    .describe(
+      'NATS that carries the fleet: nats(s)://host:port, several separated by commas; without it tidegate up starts a server',
+    ),
+  nats_port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(4222)
+    .describe('port of tidegate nats, on loopback; 0: one that the system gives'),
+  nats_server: z
+    .string()
+    .default('')
+    .describe('path of the nats-server that tidegate nats runs; without it the PATH, else one that is fetched'),
+  nats_seed_file: z.string().default('').describe('file with the NKey seed that NATS knows this process by'),
+  nats_creds_file: z.string().default('').describe('credentials file of NATS (JWT and seed)'),
+  nats_user: z.string().default('').describe('user of NATS, where it knows its users by passwords'),
+  nats_password: z.string().default('').describe('password of that user'),
+  nats_ca_file: z.string().default('').describe('file of the authority that the certificate of NATS is checked with'),
+  nats_replicas: z
+    .int()
+    .min(1)
+    .max(5)
+    .default(1)
+    .describe('servers of a NATS cluster that keep each stream, bucket and artefact'),
   clickhouse_user: z.string().default('default').describe('user of ClickHouse'),
   clickhouse_password: z.string().default('').describe('password of that user'),
   clickhouse_database: z
@@ -150,4 +183,4 @@ export const ConfigSchema = z.strictObject({
 export type Config = z.infer<typeof ConfigSchema>;
 
 /** Settings whose values are never printed. */
-export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['clickhouse_password', 'log_hash_key']);
+export const SECRET_SETTINGS: ReadonlySet<string> = new Set(['clickhouse_password', 'log_hash_key', 'nats_password']);

@@ -74,7 +74,7 @@ test('switches are read from each source', () => {
 test('every setting has a flag, a variable, a description and a default that is valid', () => {
   for (const setting of SETTINGS) {
     assert.match(setting.flag, /^--[a-z]+(-[a-z]+)*$/);
-    assert.match(setting.variable, /^(TIDEGATE|CLICKHOUSE)_[A-Z]+(_[A-Z]+)*$/);
+    assert.match(setting.variable, /^(TIDEGATE|CLICKHOUSE|NATS)_[A-Z]+(_[A-Z]+)*$/);
     assert.notEqual(setting.description, '', setting.key);
     assert.notEqual(setting.default, undefined, setting.key);
   }
@@ -110,7 +110,7 @@ for (const [what, given, says] of REFUSED) {
 
 test('every setting is in docs/configuration.md with its flag, variable, default and meaning, and nothing else is', () => {
   const text = readFileSync(join(CHECKOUT, 'docs', 'configuration.md'), 'utf8');
-  const documented = text.split('\n').filter((line) => /^\| `.*(TIDEGATE|CLICKHOUSE)_/.test(line));
+  const documented = text.split('\n').filter((line) => /^\| `.*(TIDEGATE|CLICKHOUSE|NATS)_/.test(line));
   // The page groups them as a reader looks for them.
   assert.deepEqual(documented.sort(), SETTINGS.map(documentedRow).sort());
 });

@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { type ObjectStore, Objm } from '@nats-io/obj';
+import {
+  type Authenticator,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+  usernamePasswordAuthenticator,
+} from '@nats-io/transport-node';
+import { TidegateError } from '../contract/error.js';
+import type { Log } from '../std/log.js';
+import type { Config } from '../std/settings.js';
+import { ARTIFACTS, BUCKETS, type BucketName } from './declarations.js';
+import { inboxPrefix } from './permissions.js';
+
+export type BusSettings = Pick<
+  Config,
+  | 'nats_url'
+  | 'nats_seed_file'
+  | 'nats_creds_file'
+  | 'nats_user'
+  | 'nats_password'
+  | 'nats_ca_file'
+  | 'nats_replicas'
+  | 'environment'
+  | 'node_name'
+>;
+
+const RECONNECT_MS = 500;
+const CONNECT_LIMIT_MS = 5000;
+
+/** A connection to NATS, and what Tidegate keeps there. It comes back by itself, for as long as the process lives. */
+export class Bus {
+  readonly connection: NatsConnection;
+  readonly environment: string;
+  readonly replicas: number;
+  /** What is asked while it is false gets no answer, not even after the connection has come back. */
+  isConnected = true;
+  readonly #buckets = new Map<string, Promise<KV>>();
+  #artifacts: Promise<ObjectStore> | undefined;
+  #manager: Promise<JetStreamManager> | undefined;
+
+  constructor(connection: NatsConnection, { environment, nats_replicas }: BusSettings) {
+    this.connection = connection;
+    this.environment = environment;
+    this.replicas = nats_replicas;
+  }
+
+  get js(): JetStreamClient {
+    return jetstream(this.connection);
+  }
+
+  /** For declaring streams and looking at them: not everybody may. */
+  manager(): Promise<JetStreamManager> {
+    this.#manager ??= jetstreamManager(this.connection, { checkAPI: false });
+    return this.#manager;
+  }
+
+  /** A bucket that has been declared. */
+  bucket(name: BucketName): Promise<KV> {
+    const { name: bucket } = BUCKETS[name];
+    const open =
+      this.#buckets.get(bucket) ?? new Kvm(this.connection).open(bucket, { bindOnly: true, allow_direct: true });
+    this.#buckets.set(bucket, open);
+    return open;
+  }
+
+  artifacts(): Promise<ObjectStore> {
+    this.#artifacts ??= new Objm(this.connection).open(ARTIFACTS.name, false);
+    return this.#artifacts;
+  }
+
+  /** What was sent is with the server when it resolves. */
+  close(): Promise<void> {
+    return this.connection.drain();
+  }
+}
+
+/** Connects, and keeps connected. `patient`: a server that is not there yet is waited for, else BUS_UNAVAILABLE says what was tried. */
+export async function connectBus(
+  settings: BusSettings,
+  log: Log,
+  role: 'control' | 'node',
+  patient = false,
+): Promise<Bus> {
+  const { nats_url, nats_ca_file, environment, node_name } = settings;
+  const servers = nats_url.split(',').map((url) => url.trim());
+  const authenticator = await authenticatorOf(settings);
+  try {
+    const connection = await connect({
+      servers,
+      name: `tidegate ${role} ${node_name}`,
+      // Within its own subjects every user may listen for answers, and to nobody else's.
+      inboxPrefix: role === 'node' ? inboxPrefix(environment, node_name) : '_INBOX',
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      timeout: CONNECT_LIMIT_MS,
+      waitOnFirstConnect: patient,
+      ...(authenticator === undefined ? {} : { authenticator }),
+      ...(nats_ca_file === '' ? {} : { tls: { caFile: nats_ca_file } }),
+    });
+    const bus = new Bus(connection, settings);
+    void follow(bus, log);
+    return bus;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const remedy =
+      'is a nats-server there, and does it know this user? (settings nats_url, nats_seed_file, nats_creds_file)';
+    throw new TidegateError(
+      'BUS_UNAVAILABLE',
+      `NATS at ${servers.join(', ')} does not take a connection: ${why}; ${remedy}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** undefined: the server asks nobody who they are, or the URL says it. */
+async function authenticatorOf(settings: BusSettings): Promise<Authenticator | undefined> {
+  const { nats_seed_file, nats_creds_file, nats_user, nats_password } = settings;
+  if (nats_seed_file !== '') {
+    const seed = (await secretFile('nats_seed_file', nats_seed_file)).toString('utf8').trim();
+    return nkeyAuthenticator(new TextEncoder().encode(seed));
+  }
+  if (nats_creds_file !== '') return credsAuthenticator(await secretFile('nats_creds_file', nats_creds_file));
+  return nats_user === '' ? undefined : usernamePasswordAuthenticator(nats_user, nats_password);
+}
+
+async function secretFile(setting: string, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new TidegateError('INVALID_CONFIG', `${setting} names ${path}, which cannot be read: ${String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+async function follow(bus: Bus, log: Log): Promise<void> {
+  for await (const status of bus.connection.status()) {
+    if (status.type === 'disconnect') {
+      bus.isConnected = false;
+      log.warn({ server: status.server }, 'NATS is away: trying again until it is back');
+    } else if (status.type === 'reconnect') {
+      bus.isConnected = true;
+      log.info({ server: status.server }, 'NATS is back');
+    } else if (status.type === 'error') log.error({ error: status.error }, 'NATS refused something');
+  }
+}
