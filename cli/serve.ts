@@ -1,4 +1,5 @@
 import { type NodeOptions, type RunningNode, startNode } from '../runtime/node.js';
+import { backendsFolder } from '../std/backends-folder.js';
 import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
@@ -29,7 +30,8 @@ export async function serve(config: Config): Promise<ServedNode> {
 
 function nodeOptions(config: Config, log: Log): NodeOptions {
   const logs = config.prediction_log === 'on' || (config.prediction_log === 'auto' && config.clickhouse_url !== '');
-  return { ...config, server_version: productVersion(), log, predictions: logs ? config : undefined };
+  const backends_dir = backendsFolder(config);
+  return { ...config, backends_dir, server_version: productVersion(), log, predictions: logs ? config : undefined };
 }
 
 /** The first signal lets everything finish that was admitted; the second ends the process at once. */

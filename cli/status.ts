@@ -12,6 +12,8 @@ const StatisticsSchema = z.object({
     z.object({
       name: z.string(),
       version: z.string(),
+      // A node of an older version does not say.
+      device: z.string().default('-'),
       inference_count: z.number(),
       execution_count: z.number(),
       inference_stats: z.object({ success: DurationSchema, fail: DurationSchema, queue: DurationSchema }),
@@ -21,7 +23,7 @@ const StatisticsSchema = z.object({
 
 type Statistics = z.infer<typeof StatisticsSchema>['model_stats'][number];
 
-const HEADER = ['MODEL', 'VERSION', 'ANSWERED', 'FAILED', 'ROWS/BATCH', 'MEAN', 'QUEUED'];
+const HEADER = ['MODEL', 'VERSION', 'DEVICE', 'ANSWERED', 'FAILED', 'ROWS/BATCH', 'MEAN', 'QUEUED'];
 
 export function addStatus(command: Command): void {
   command
@@ -45,10 +47,11 @@ async function status({ url }: { url: string }): Promise<void> {
   if (!ready) throw new CommandError(EXIT.FAILED, 'the node is not ready: tidegate models list says what is missing');
 }
 
-function rowOf({ name, version, inference_count, execution_count, inference_stats }: Statistics): string[] {
+function rowOf({ name, version, device, inference_count, execution_count, inference_stats }: Statistics): string[] {
   const { success, fail, queue } = inference_stats;
   const perBatch = execution_count === 0 ? '-' : (inference_count / execution_count).toFixed(1);
-  return [name, version, String(success.count), String(fail.count), perBatch, meanText(success), meanText(queue)];
+  const counts = [String(success.count), String(fail.count), perBatch];
+  return [name, version, device, ...counts, meanText(success), meanText(queue)];
 }
 
 function meanText({ count, ns }: { readonly count: number; readonly ns: number }): string {

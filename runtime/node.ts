@@ -5,6 +5,7 @@ import { Sequences } from './admission/sequences.js';
 import { Host } from './batch/host.js';
 import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
+import type { FoundDevice } from './model/device.js';
 import { ModelRepository } from './model/repository.js';
 import type { ModelCatalog } from './model/served-version.js';
 import { createFaceLog, type FaceLog, type NodeLog } from './observe/face-log.js';
@@ -14,6 +15,7 @@ import { type PredictionSettings, type RunningLog, startLog } from './predict-lo
 import type { HttpFace, Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
+import { probeDevices } from './worker/backend/probe.js';
 
 export type { NodeLog };
 
@@ -33,6 +35,8 @@ export interface NodeOptions {
   readonly server_name: string;
   readonly server_version: string;
   readonly model_poll_ms: number;
+  /** Where the libraries of GPUs were laid out; absent: nobody looks for a GPU. */
+  readonly backends_dir?: string;
   readonly spin_us: number;
   readonly poll_us: number;
   /** Models whose full batch takes no longer than this run on the socket thread; 0: none does. */
@@ -118,7 +122,8 @@ async function openStages(options: NodeOptions): Promise<Stages> {
     options.predictions === undefined ? undefined : startLog(options.predictions, options.server_version, log);
   const host = new Host(options, statistics, predictions?.predictions);
   const folder = { directory: options.models, poll_ms: options.model_poll_ms };
-  const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log });
+  const devices = await lookForDevices(options);
+  const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log, devices });
   const sequences = new Sequences(host.arena, limits);
   const { max_queue_bytes } = limits;
   const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
@@ -126,6 +131,16 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const told = (code: ErrorCode) => statistics.told('websocket', code);
   const websocket = createWebSocketFace({ catalog, inference, limits, log: faceLog, told });
   return { statistics, host, catalog, sequences, inference, websocket, predictions, faceLog };
+}
+
+/** Before the first model: a device that `auto` could take must be known by then. */
+async function lookForDevices({ backends_dir, log }: NodeOptions): Promise<readonly FoundDevice[]> {
+  if (backends_dir === undefined) return [];
+  const devices = await probeDevices({ backends_dir });
+  for (const { kind, works, reason } of devices) {
+    log.info({ device: kind, works, reason }, `device ${kind}: ${works ? 'works' : 'not available'}`);
+  }
+  return devices;
 }
 
 function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics {
@@ -150,7 +165,8 @@ function openHttp(stages: Stages, metrics: Metrics, options: NodeOptions, life: 
     cors: options.cors_origins === '' ? undefined : new CorsPolicy(origins),
     told: (code) => statistics.told('http', code),
     server: { name, version, socketKind: () => life.socket?.kind ?? '' },
-    statistics: (model, number) => modelStatistics(statistics, catalog, model, number),
+    deviceOf: (served) => stages.host.deviceOf(served),
+    statistics: (model, number) => modelStatistics(stages, model, number),
     metrics: () => metrics.expose(),
     ready: () => life.ready && catalog.settled,
   });
@@ -216,6 +232,11 @@ function metricSources(
       restarts: host.fleet.restarts,
       busy_us: host.dispatcher.busy_us,
     }),
+    *devices() {
+      for (const queue of host.backlog.queues()) {
+        if (queue.device !== '') yield { model: queue.version.model, version: queue.versionText, device: queue.device };
+      }
+    },
     memory: () => {
       const models = catalog.memory();
       return {
@@ -239,12 +260,14 @@ function metricSources(
 
 /** Triton's `model_stats`: of one version, of all versions of a model, or of everything. Throws MODEL_NOT_FOUND. */
 function modelStatistics(
-  statistics: Statistics,
-  catalog: ModelCatalog,
+  { statistics, catalog, host }: Pick<Stages, 'statistics' | 'catalog' | 'host'>,
   model?: string,
   version?: string,
 ): { model_stats: ModelStatistics[] } {
-  const of = (name: string, number: number) => statistics.of(name, number).toJSON();
+  const of = (name: string, number: number) => {
+    const { device } = host.deviceOf(catalog.describe(name, String(number)));
+    return { ...statistics.of(name, number).toJSON(), device };
+  };
   if (model !== undefined && version !== undefined && version !== '') {
     return { model_stats: [of(model, catalog.describe(model, version).version)] };
   }

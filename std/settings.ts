@@ -40,6 +40,10 @@ export const ConfigSchema = z.strictObject({
     .min(1)
     .default(() => hostname())
     .describe('name of this node in logs; default: the host name'),
+  backends_dir: z
+    .string()
+    .default('')
+    .describe('where tidegate setup lays out the libraries of GPUs and TensorFlow; default: backends in data_dir'),
   data_dir: z.string().min(1).default('.tidegate').describe('where this node keeps what it makes'),
   log_level: z.enum(LOG_LEVELS).default('info').describe('least severe level that is logged'),
   log_format: z

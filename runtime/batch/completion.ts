@@ -18,6 +18,10 @@ const AVERAGE_OVER = 8;
 export function completeBatch(batch: Batch, link: Link, slot: number, backlog: Backlog, observer: Observer): number {
   const { queue } = batch;
   const job = link.ring.slots[slot];
+  if (job[JOB.STATUS] === STATUS.LOST) {
+    loseBatch(batch, Buffer.from(link.outputs[slot].u8.subarray(0, job[JOB.ERROR_BYTES])).toString(), backlog);
+    return 0;
+  }
   if (job[JOB.STATUS] !== STATUS.OK) {
     const text = Buffer.from(link.outputs[slot].u8.subarray(0, job[JOB.ERROR_BYTES])).toString();
     failBatch(batch, `model '${queue.version.model}' failed: ${text}`, backlog);
@@ -128,6 +132,14 @@ function sendTold(entry: Entry, reply: Draft, seq: number, log: VersionLog, back
 /** The worker's memory is used again as soon as the batch is done. */
 function ownReply(reply: InferReply): Draft {
   return { ...reply, outputs: reply.outputs.map((output) => ({ ...output, bytes: Uint8Array.from(output.bytes) })) };
+}
+
+/** Whatever ran it is gone. Nobody's values are to blame, and who sends again finds another one. */
+function loseBatch(batch: Batch, reason: string, backlog: Backlog): void {
+  settle(batch.queue, batch.expected_us, 0, batch.queue.version.manifest.share);
+  const text = `what ran this request was lost (${reason}); the request may be sent again`;
+  const error = new TidegateError('WORKER_LOST', text, { retry_after_ms: 100 });
+  for (const entry of batch.entries) backlog.fail(entry, error);
 }
 
 /** One caller's values may have failed the run: everyone gets another one alone, and only who fails there is told. */

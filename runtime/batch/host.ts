@@ -1,11 +1,12 @@
 import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
-import type { LoadReport, ModelHost, ServedVersion } from '../model/served-version.js';
+import type { LoadReport, ModelHost, RunningDevice, ServedVersion } from '../model/served-version.js';
 import type { Observer } from '../observe/observer.js';
 import { planLog } from '../predict-log/log-plan.js';
 import type { PredictionLog } from '../predict-log/prediction-log.js';
-import { onnxBackend } from '../worker/backend/onnx.js';
+import { loadOnnx } from '../worker/backend/onnx.js';
 import { InlineLink } from '../worker/inline-link.js';
+import type { BackendEvent } from '../worker/messages.js';
 import { ModelInstance } from '../worker/model-instance.js';
 import { WorkerFleet } from '../worker/worker-fleet.js';
 import type { WorkerLink } from '../worker/worker-link.js';
@@ -60,6 +61,7 @@ export class Host implements ModelHost {
         lost: (link, reason) => this.#lost(link, reason),
         placed: (handle, link) => this.#placed(handle, link),
         abandoned: (handle, reason) => this.#abandoned(handle, reason),
+        backendEvent: (handle, event) => this.#backendEvent(handle, event),
       },
     );
     this.dispatcher = new Dispatcher(options, this.backlog, observer, this.fleet.doorbell);
@@ -76,8 +78,16 @@ export class Host implements ModelHost {
     const queue = this.backlog.get(version.handle);
     if (queue === undefined) throw new TidegateError('INTERNAL', `handle ${version.handle} was never announced`);
     const report = await this.fleet.load(queue.plan.order, version.instances, signal);
+    queue.device = report.device;
+    queue.device_reason = report.device_reason;
     if (report.full_batch_us <= this.#inline_us) await this.#moveInline(queue);
     return report;
+  }
+
+  /** What a version runs on, and why that. */
+  deviceOf({ handle, device = 'cpu', device_reason = '' }: ServedVersion): RunningDevice {
+    const queue = this.backlog.get(handle);
+    return { device: queue?.device || device, device_reason: queue?.device_reason || device_reason };
   }
 
   busy(handle: number): boolean {
@@ -128,7 +138,7 @@ export class Host implements ModelHost {
   /** The thread measured it, and is free again for others once this thread has the model. */
   async #moveInline(queue: ModelQueue): Promise<void> {
     const { order } = queue.plan;
-    const instance = new ModelInstance(order, await onnxBackend.load(order));
+    const instance = new ModelInstance(order, await loadOnnx(order, 'cpu'));
     await instance.warmup(1);
     const link = new InlineLink(instance, (segment) => this.arena.views(segment));
     this.#inline.set(order.handle, link);
@@ -145,6 +155,11 @@ export class Host implements ModelHost {
     if (queue === undefined || link.lost || queue.links.includes(link) || this.#inline.has(handle)) return;
     queue.links = [...queue.links, link];
     this.dispatcher.schedule();
+  }
+
+  #backendEvent(handle: number, event: BackendEvent): void {
+    const queue = this.backlog.get(handle);
+    if (queue !== undefined) this.#observer.backendEvent(queue.version, event);
   }
 
   #lost(link: WorkerLink, reason: string): void {

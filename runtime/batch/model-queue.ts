@@ -18,6 +18,9 @@ export class ModelQueue {
   readonly max_bytes: number;
   /** Threads that hold the version now. Empty while it loads, or while a lost thread is replaced. */
   links: Link[] = [];
+  /** What runs it, and why it is another device than was chosen; '' until it has loaded. */
+  device = '';
+  device_reason = '';
   /** Requests admitted and not done: waiting, held or running; and the bytes of their inputs. */
   open_requests = 0;
   open_bytes = 0;

@@ -61,6 +61,8 @@ export function planRequests(version: ServedVersion): RequestPlan {
       artefact_bytes: version.memory_bytes / Math.max(version.instances, 1),
       max_batch: batching.max_batch,
       device: version.device ?? 'cpu',
+      device_home: version.device_home ?? '',
+      may_fall_back: version.may_fall_back ?? false,
       threads: manifest.threads,
       warmup: manifest.warmup,
       inputs: given.map((spec) => workerTensor(spec, batching.max_batch > 0 ? 0 : -1)),

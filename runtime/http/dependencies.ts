@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import type { Inference } from '../admission/inference.js';
-import type { ModelCatalog } from '../model/served-version.js';
+import type { ModelCatalog, RunningDevice, ServedVersion } from '../model/served-version.js';
 import type { CorsPolicy } from './cors.js';
 
 /** What one request did, for the log. */
@@ -38,6 +38,8 @@ export interface HttpDependencies {
   readonly server: ServerIdentity;
   /** Triton's statistics of one version, of the versions of one model, or of all. Throws MODEL_NOT_FOUND. */
   statistics(model?: string, version?: string): unknown;
+  /** What runs a version; absent: nobody says. */
+  readonly deviceOf?: (version: ServedVersion) => RunningDevice;
   /** The text that Prometheus reads. */
   metrics(): string;
   /** Whether this node wants traffic. */

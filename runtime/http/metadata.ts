@@ -32,13 +32,13 @@ export function replyModels(exchange: HttpExchange, { catalog }: HttpDependencie
 
 export function replyModelMetadata(
   exchange: HttpExchange,
-  { catalog }: HttpDependencies,
+  { catalog, deviceOf }: HttpDependencies,
   model: string,
   version: string,
 ): void {
   const served = catalog.describe(model, version);
   const versions = version === '' ? catalog.versions(model) : [served.version];
-  replyJson(exchange, modelMetadata(served, versions));
+  replyJson(exchange, modelMetadata(served, versions, deviceOf?.(served)));
 }
 
 export function replyModelConfig(

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { TensorSpec } from '../../contract/signature.js';
 import { FORMAT_NAMES, formatOf } from './artefact.js';
-import type { ServedVersion } from './served-version.js';
+import type { RunningDevice, ServedVersion } from './served-version.js';
 import { tritonType } from './triton-config.js';
 
 export interface TensorMetadata {
@@ -17,10 +17,16 @@ export interface ModelMetadata {
   readonly platform: string;
   readonly inputs: readonly TensorMetadata[];
   readonly outputs: readonly TensorMetadata[];
+  /** Beyond the protocol: what runs it here. */
+  readonly parameters?: RunningDevice;
 }
 
 /** `versions`: those that answer, or the one that was asked for. Inputs that callers must not send are left out. */
-export function modelMetadata(version: ServedVersion, versions: readonly number[]): ModelMetadata {
+export function modelMetadata(
+  version: ServedVersion,
+  versions: readonly number[],
+  device?: RunningDevice,
+): ModelMetadata {
   const tensor = ({ name, datatype, shape }: TensorSpec): TensorMetadata => ({ name, datatype, shape });
   return {
     name: version.model,
@@ -28,6 +34,7 @@ export function modelMetadata(version: ServedVersion, versions: readonly number[
     platform: FORMAT_NAMES[formatOf(version.artefact)].platform,
     inputs: callersInputs(version).map(tensor),
     outputs: callersOutputs(version).map(tensor),
+    ...(device === undefined ? {} : { parameters: device }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { asTidegateError, TidegateError } from '../../contract/error.js';
 import type { Manifest } from '../../contract/manifest.js';
+import type { FoundDevice } from './device.js';
+import { newHandle } from './handle.js';
 import { MANIFEST_NAME, readManifestFile } from './manifest-file.js';
 import type { RepositoryLog } from './repository-log.js';
 import { type FoundModel, pickVersions } from './scan.js';
@@ -18,14 +20,16 @@ export type LoadPolicy = 'eager' | 'fitting';
 
 export interface ReconcilerOptions {
   readonly loader: VersionLoader;
+  /** Worker threads there are. */
   readonly workers: number;
+  /** What this node found out about its devices; absent: it has not looked. */
+  readonly devices?: readonly FoundDevice[];
   readonly log: RepositoryLog;
 }
 
 /** Makes what is served of a model equal to what its files and its manifest say, as far as that loads. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  #nextHandle = 1;
   #closed = false;
 
   constructor(options: ReconcilerOptions) {
@@ -92,7 +96,7 @@ export class Reconciler {
 
   /** What waited for this generation has failed; the next request finds a fresh one that may try again. */
   #renew(model: ServedModel, slot: Slot): void {
-    const served: ServedVersion = { ...slot.served, handle: this.#nextHandle++ };
+    const served: ServedVersion = { ...slot.served, handle: newHandle() };
     model.offer(newSlot(served, slot.key, slot.touched));
     model.apply({ type: 'defer', handle: served.handle });
   }
@@ -139,7 +143,7 @@ export class Reconciler {
 
   #describe(model: ServedModel, found: FoundModel, version: number, manifest: Manifest): Slot | undefined {
     const key = keyOf(model, found, version);
-    const { workers, loader } = this.#options;
+    const { workers, loader, devices = [] } = this.#options;
     try {
       const source = {
         model: model.name,
@@ -147,8 +151,9 @@ export class Reconciler {
         manifest,
         config: model.override?.config,
         workers,
+        devices,
       };
-      const served = describeVersion(this.#nextHandle++, source);
+      const served = describeVersion(newHandle(), source);
       const slot = newSlot(served, key, model.touched);
       model.offer(slot);
       const refusal = loader.refusalOf(served.handle);

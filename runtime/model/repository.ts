@@ -2,23 +2,19 @@ import { totalmem } from 'node:os';
 import type { Limits } from '../../contract/limits.js';
 import { modelIndex } from './model-index.js';
 import { removeOverrideFiles } from './override-files.js';
-import { Reconciler } from './reconciler.js';
+import { Reconciler, type ReconcilerOptions } from './reconciler.js';
 import { reload } from './reload.js';
-import type { RepositoryLog } from './repository-log.js';
 import { type FoundModel, fingerprint, scanRepository } from './scan.js';
 import { modelNotFound, modelUnloaded, nodeStopping, ServedModel, type Slot } from './served-model.js';
 import type { IndexEntry, LoadOverride, ModelCatalog, ModelHost, ServedVersion } from './served-version.js';
 import { VersionLoader } from './version-loader.js';
 import { RepositoryWatch } from './watch.js';
 
-export interface RepositoryOptions {
+export interface RepositoryOptions extends Pick<ReconcilerOptions, 'workers' | 'devices' | 'log'> {
   /** The folder: DIR/<model>/<version>/model.onnx. */
   readonly directory: string;
   readonly host: ModelHost;
-  /** Worker threads there are. */
-  readonly workers: number;
   readonly limits: Limits;
-  readonly log: RepositoryLog;
   /** How often the folder is looked at for changes, in milliseconds; 0: never. Default 1000. */
   readonly poll_ms?: number;
   /** How long a load may wait for memory that busy models hold. Default 30 000. */
@@ -54,10 +50,15 @@ export class ModelRepository implements ModelCatalog {
 
   private constructor(options: RepositoryOptions) {
     this.#options = options;
-    const { host, limits, log, memory_wait_ms = 30_000 } = options;
+    const { host, limits, log, devices, memory_wait_ms = 30_000 } = options;
     const budget_bytes = limits.model_memory_bytes || Math.floor(totalmem() * 0.75);
     this.#loader = new VersionLoader({ host, limits, log, memory_wait_ms, budget_bytes });
-    this.#reconciler = new Reconciler({ loader: this.#loader, workers: options.workers, log });
+    this.#reconciler = new Reconciler({
+      loader: this.#loader,
+      workers: options.workers,
+      log,
+      ...(devices === undefined ? {} : { devices }),
+    });
     this.#loader.onFailed = (model, slot, error, wasLazy) => {
       this.#reconciler.loadFailed(model, slot, error, wasLazy);
       if (wasLazy) void this.#background(model, () => this.#reconciler.reconcile(model, 'fitting'));

@@ -21,10 +21,22 @@ export interface ServedVersion {
   readonly device?: string;
   /** One sentence for people: why this device. */
   readonly device_reason?: string;
+  /** Where the libraries of the device lie; absent: it needs none. */
+  readonly device_home?: string;
+  /** Whether the CPU is taken where the model does not run on the device. */
+  readonly may_fall_back?: boolean;
   /** Bytes of the artefact and its external data, times instances: what it counts against the memory budget. */
   readonly memory_bytes: number;
   /** The Triton model configuration that the load was overridden with, as it was sent. */
   readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** What runs a version. */
+export interface RunningDevice {
+  /** `cpu`, `webgpu`, `cuda[:n]` or `tensorrt[:n]`. */
+  readonly device: string;
+  /** One sentence for people: why this one. */
+  readonly device_reason: string;
 }
 
 export interface LoadReport {
@@ -32,6 +44,8 @@ export interface LoadReport {
   readonly warmup_ms: number;
   /** The device that really runs it. */
   readonly device: string;
+  /** Why it is another one than was ordered; '': it is not. */
+  readonly device_reason: string;
 }
 
 /** What the repository asks of the threads that run models. Implemented by `batch/dispatcher.ts`. */
@@ -71,11 +85,13 @@ export interface ModelCatalog {
   /**
    * The version that serves a request: `version` is a number in decimal, a label, or '' for the default (the highest one ready).
    * A version that is not in memory starts to load. Throws MODEL_NOT_FOUND or MODEL_NOT_READY. On the request path: no allocation
-   * in the usual case.
+   * in the usual case. `key`: where weights decide, requests with the same key get the same version; only a fleet has weights.
    */
-  resolve(model: string, version: string): ServedVersion;
+  resolve(model: string, version: string, key?: string): ServedVersion;
   /** Like `resolve`, without starting anything and without touching the order of eviction. */
   describe(model: string, version: string): ServedVersion;
+  /** Which part a version plays in its fleet: champion, canary, shadow; '' on its own. Absent: this node belongs to no fleet. */
+  roleOf?(model: string, version: string): string;
   /** Versions of a model that answer now, ascending. Throws MODEL_NOT_FOUND. */
   versions(model: string): readonly number[];
   ready(model: string, version: string): boolean;

@@ -3,7 +3,7 @@ import type { Manifest } from '../../contract/manifest.js';
 import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
 import { formatOf } from './artefact.js';
 import { decideBatching } from './batching.js';
-import { decideDevice } from './device.js';
+import { decideDevice, type FoundDevice } from './device.js';
 import { checkAgainstSignature } from './manifest-check.js';
 import { readModelFile } from './model-file.js';
 import type { FoundVersion } from './scan.js';
@@ -19,15 +19,16 @@ export interface VersionSource {
   readonly manifest: Manifest;
   readonly config: Readonly<Record<string, unknown>> | undefined;
   readonly workers: number;
+  /** What this node found out about its devices; absent: it has not looked. */
+  readonly devices?: readonly FoundDevice[];
 }
 
 /** Everything about a version that its files tell, without loading it. Throws a TidegateError that says what is wrong with them. */
 export function describeVersion(
   handle: number,
-  { model, found, manifest, config, workers }: VersionSource,
+  { model, found, manifest, config, workers, devices = [] }: VersionSource,
 ): ServedVersion {
   checkPlatform(manifest, found.artefact);
-  const choice = decideDevice(manifest.device, formatOf(found.artefact));
   const tensors = [...Object.entries(manifest.inputs), ...Object.entries(manifest.outputs)];
   const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
   const file = readModelFile(found.artefact, shapes);
@@ -35,6 +36,7 @@ export function describeVersion(
   if (config !== undefined) checkConfigTensors(config, file.signature);
   const signature = narrowed(file.signature, shapes);
   const { bytes } = file;
+  const choice = decideDevice(manifest.device, { format: formatOf(found.artefact), bytes }, devices);
   // Each instance on a GPU is a process of its own, and they would wait for the same device.
   const wanted = choice.device === 'cpu' ? manifest.instances : 1;
   const instances = Math.min(wanted ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
@@ -49,6 +51,8 @@ export function describeVersion(
     instances,
     device: choice.device,
     device_reason: choice.reason,
+    device_home: choice.home,
+    may_fall_back: choice.may_fall_back,
     memory_bytes: bytes * instances,
     ...(config === undefined ? {} : { config }),
   };

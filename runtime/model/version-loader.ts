@@ -130,7 +130,7 @@ export class VersionLoader implements EffectRunner {
         ...report,
         max_batch: batching.max_batch,
         batching: batching.reason,
-        device_reason: slot.served.device_reason,
+        device_reason: report.device_reason || slot.served.device_reason,
       };
       this.#options.log.info(fields, 'model version loaded');
       model.apply({ type: 'loaded', handle });

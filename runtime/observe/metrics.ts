@@ -12,6 +12,8 @@ import { FACES, FAILURE_REASONS, type VersionCounters } from './version-counters
 export interface MetricSources {
   /** Requests admitted and not done, of each version. */
   pending(): Iterable<PendingRequests>;
+  /** Versions that have loaded, and what runs them. */
+  devices(): Iterable<{ readonly model: string; readonly version: string; readonly device: string }>;
   workers(): {
     readonly threads: number;
     readonly running: number;
@@ -76,6 +78,15 @@ const COUNTERS: readonly Family<number>[] = [
   ],
 ];
 
+const DEVICE_COUNTERS: readonly Family<number>[] = [
+  ['tidegate_device_lost_total', 'GPU processes that died or were ended, each with its batch', (c) => c.device_lost],
+  [
+    'tidegate_device_out_of_memory_total',
+    "Batches that did not fit into their device's memory, and were halved",
+    (c) => c.out_of_memory,
+  ],
+];
+
 const HISTOGRAMS: readonly Family<Histogram>[] = [
   ['tidegate_batch_rows', 'Rows of a batch', (c) => c.batch_rows],
   ['tidegate_request_us', 'Microseconds of a request from arrival to answer', (c) => c.request_us],
@@ -109,6 +120,7 @@ export class Metrics {
     const out = new Exposition();
     this.#requests(out);
     this.#workers(out);
+    this.#devices(out);
     this.#memory(out);
     this.#callers(out);
     exposeLog(out, this.#sources.spool());
@@ -151,6 +163,13 @@ export class Metrics {
     );
     out.value('tidegate_worker_lost_total', 'counter', 'Worker threads that died', this.#statistics.workers_lost);
     out.value('tidegate_worker_restarts_total', 'counter', 'Worker threads that replaced a dead one', restarts);
+  }
+
+  #devices(out: Exposition): void {
+    const here = new Map([...this.#sources.devices()].map((version) => [labelText({ ...version }), 1]));
+    out.family('tidegate_model_device', 'gauge', 'Always 1; the label device says what runs the version', here);
+    const versions = [...this.#statistics.versions()];
+    for (const [name, help, read] of DEVICE_COUNTERS) out.family(name, 'counter', help, counted(versions, read));
   }
 
   #memory(out: Exposition): void {

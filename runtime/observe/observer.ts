@@ -2,6 +2,7 @@ import type { TidegateError } from '../../contract/error.js';
 import type { StageTimes } from '../../contract/inference.js';
 import type { FaceName } from '../admission/inference.js';
 import type { ServedVersion } from '../model/served-version.js';
+import type { BackendEvent } from '../worker/messages.js';
 
 /** What happens to requests, told by the stages to whoever counts. Calls are on the request path: cheap, and never throwing. */
 export interface Observer {
@@ -14,4 +15,6 @@ export interface Observer {
   /** A request that had been meant for this version failed, was refused or was cancelled. */
   failed(version: ServedVersion, face: FaceName, error: TidegateError, total_us: number): void;
   workerLost(worker: number, reason: string): void;
+  /** Something happened to the device that a version runs on. */
+  backendEvent(version: ServedVersion, event: BackendEvent): void;
 }

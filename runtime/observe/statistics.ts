@@ -2,6 +2,7 @@ import type { ErrorCode, TidegateError } from '../../contract/error.js';
 import type { StageTimes } from '../../contract/inference.js';
 import type { FaceName } from '../admission/inference.js';
 import type { ServedVersion } from '../model/served-version.js';
+import type { BackendEvent } from '../worker/messages.js';
 import type { Observer } from './observer.js';
 import { FACES, VersionCounters } from './version-counters.js';
 
@@ -22,6 +23,8 @@ export interface ModelStatistics {
   readonly response_stats: Readonly<Record<string, never>>;
   readonly batch_stats: readonly BatchStatistics[];
   readonly memory_usage: readonly never[];
+  /** Beyond Triton's: what runs it here. */
+  readonly device?: string;
 }
 
 export interface BatchStatistics {
@@ -60,6 +63,10 @@ export class Statistics implements Observer {
 
   failed(version: ServedVersion, _face: FaceName, error: TidegateError, total_us: number): void {
     this.#counters(version).failed(error, total_us);
+  }
+
+  backendEvent(version: ServedVersion, event: BackendEvent): void {
+    this.#counters(version).backendEvent(event);
   }
 
   workerLost(): void {

@@ -1,6 +1,7 @@
 import type { TidegateError } from '../../contract/error.js';
 import type { StageTimes } from '../../contract/inference.js';
 import type { FaceName } from '../admission/inference.js';
+import type { BackendEvent } from '../worker/messages.js';
 import { type LabelText, labelText } from './exposition.js';
 import { BATCH_BUCKETS, Histogram, LATENCY_BUCKETS_US } from './histogram.js';
 import type { BatchStatistics, ModelStatistics, StatisticDuration } from './statistics.js';
@@ -56,12 +57,20 @@ export class VersionCounters {
   readonly input_us = new Histogram(LATENCY_BUCKETS_US);
   readonly infer_us = new Histogram(LATENCY_BUCKETS_US);
   readonly output_us = new Histogram(LATENCY_BUCKETS_US);
+  /** Processes of its device that died, and batches that did not fit into its memory. */
+  device_lost = 0;
+  out_of_memory = 0;
   readonly #batches = new Map<number, BatchCounters>();
 
   constructor(model: string, version: string) {
     this.model = model;
     this.version = version;
     this.labels = labelText({ model, version });
+  }
+
+  backendEvent(event: BackendEvent): void {
+    if (event.kind === 'process_lost') this.device_lost++;
+    else this.out_of_memory++;
   }
 
   executed(rows: number, times: StageTimes): void {

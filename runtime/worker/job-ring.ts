@@ -16,7 +16,8 @@ const COUNTER_INTS = 16;
 
 /** Int32 indices in a slot. AREA counts the output areas that the slot has had: a result may be there before the message with its area. */
 export const JOB = { HANDLE: 0, ROWS: 1, ENTRIES: 2, STATUS: 4, OUTPUTS: 5, ERROR_BYTES: 6, AREA: 7 } as const;
-export const STATUS = { OK: 0, FAILED: 1 } as const;
+/** LOST: nothing is wrong with the batch, but what ran it is gone. */
+export const STATUS = { OK: 0, FAILED: 1, LOST: 2 } as const;
 /** Float64 indices from the slot's TIMES offset, all in microseconds. */
 export const TIME = { COMPUTE_INPUT: 0, COMPUTE_INFER: 1, COMPUTE_OUTPUT: 2 } as const;
 const TIMES_INT = 8;

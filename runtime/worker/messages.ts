@@ -37,6 +37,10 @@ export interface LoadOrder {
   readonly artefact_bytes: number;
   readonly max_batch: number;
   readonly device: string;
+  /** Where the libraries of the device lie; '' where it needs none. */
+  readonly device_home: string;
+  /** Whether the CPU is taken where the model does not run on the device. */
+  readonly may_fall_back: boolean;
   readonly threads: number;
   readonly warmup: boolean;
   /** In the order in which jobs give them; state and constants are not among them. */
@@ -57,6 +61,13 @@ export type ToWorker =
   /** Makes the thread end by an uncaught error, as a fault would: for tests of what follows. */
   | { readonly type: 'die'; readonly reason: string };
 
+/** What happened to the device of a version while it served. */
+export type BackendEvent =
+  /** The process that held it died, or was ended because it did not answer: another one follows. */
+  | { readonly kind: 'process_lost' }
+  /** A batch did not fit into its memory: from now on none has more rows than this. */
+  | { readonly kind: 'out_of_memory'; readonly most_rows: number };
+
 export type FromWorker =
   | { readonly type: 'ready' }
   | {
@@ -67,7 +78,10 @@ export type FromWorker =
       /** How long the largest batch takes; Infinity where that depends on what callers send. */
       readonly full_batch_us: number;
       readonly device: string;
+      /** Why it is another one than was ordered; '': it is not. */
+      readonly device_reason: string;
     }
+  | { readonly type: 'backend-event'; readonly handle: number; readonly event: BackendEvent }
   | { readonly type: 'load-failed'; readonly id: number; readonly reason: string }
   | { readonly type: 'unloaded'; readonly id: number }
   | { readonly type: 'output-area'; readonly slot: number; readonly buffer: SharedArrayBuffer }

@@ -1,7 +1,7 @@
 import { DATATYPE_BYTES } from '../../contract/datatype.js';
 import { now_us } from '../../std/clock.js';
 import type { SlabViews } from '../codec/slab-views.js';
-import type { BackendSession, BackendTensor } from './backend/backend.js';
+import { BackendLost, type BackendSession, type BackendTensor } from './backend/backend.js';
 import { encodedStringsLength, encodeStrings } from './byte-strings.js';
 import { InputGather, type Part } from './gather.js';
 import { BODY_INT, BODY_INTS, ENTRY, ENTRY_INTS, JOB, type JobRing, STATUS, TIME } from './job-ring.js';
@@ -60,7 +60,7 @@ export class ModelInstance {
       const results = running instanceof Promise ? await running : running;
       this.#finish(slot, results, memory, begun_us, gathered_us);
     } catch (error) {
-      writeFailure(slot, error instanceof Error ? error.message : String(error), memory);
+      writeFailure(slot, error, memory);
     }
   }
 
@@ -74,7 +74,7 @@ export class ModelInstance {
       if (results instanceof Promise) throw new TypeError('this backend does not run synchronously');
       this.#finish(slot, results, memory, begun_us, gathered_us);
     } catch (error) {
-      writeFailure(slot, error instanceof Error ? error.message : String(error), memory);
+      writeFailure(slot, error, memory);
     }
   }
 
@@ -256,13 +256,14 @@ function narrowToBf16(data: Uint8Array, area: SlabViews, offset: number): void {
   for (let from = 1, to = offset / 2; from < halves.length; from += 2, to++) target[to] = halves[from];
 }
 
-export function writeFailure(slot: number, message: string, memory: JobMemory): void {
+export function writeFailure(slot: number, error: unknown, memory: JobMemory): void {
   const job = memory.ring.slots[slot];
+  const message = error instanceof Error ? error.message : String(error);
   const text = Buffer.from(message.slice(0, 4000));
   const area = memory.area(slot, text.length);
   area.u8.set(text, 0);
   job[JOB.ERROR_BYTES] = text.length;
-  job[JOB.STATUS] = STATUS.FAILED;
+  job[JOB.STATUS] = error instanceof BackendLost ? STATUS.LOST : STATUS.FAILED;
 }
 
 export function align8(bytes: number): number {

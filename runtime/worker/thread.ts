@@ -137,7 +137,10 @@ class WorkerThread implements JobMemory {
   async #load(id: number, order: LoadOrder): Promise<void> {
     try {
       const begun_us = now_us();
-      const session = await (await backendOf(order)).load(order);
+      const backend = await backendOf(order);
+      const session = await backend.load(order, (event) =>
+        this.#tell({ type: 'backend-event', handle: order.handle, event }),
+      );
       const instance = new ModelInstance(order, session);
       const loaded_us = now_us();
       if (order.warmup) await warmUp(instance);
@@ -145,7 +148,8 @@ class WorkerThread implements JobMemory {
       const full_batch_us = await measureFullBatch(instance);
       this.#instances.set(order.handle, instance);
       const load_ms = (loaded_us - begun_us) / 1000;
-      this.#tell({ type: 'loaded', id, load_ms, warmup_ms, full_batch_us, device: session.device });
+      const device_reason = session.device_reason ?? '';
+      this.#tell({ type: 'loaded', id, load_ms, warmup_ms, full_batch_us, device: session.device, device_reason });
     } catch (error) {
       this.#tell({ type: 'load-failed', id, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -176,9 +180,9 @@ async function warmUp(instance: ModelInstance): Promise<void> {
 
 /** How long the largest batch takes; Infinity where that depends on what callers send. The best of three: the first ones allocate. */
 async function measureFullBatch(instance: ModelInstance): Promise<number> {
-  const { order } = instance;
+  const { order, session } = instance;
   // Only of ONNX files it is known which operators work by value; and only that backend may run on the socket thread.
-  if (order.format !== 'onnx' || order.device !== 'cpu') return Number.POSITIVE_INFINITY;
+  if (order.format !== 'onnx' || session.device !== 'cpu') return Number.POSITIVE_INFINITY;
   if (!order.warmup || hasFreeDimensions(instance) || order.artefact_bytes > INLINE_ARTEFACT_BYTES)
     return Number.POSITIVE_INFINITY;
   // A run on zeros is quick in a model that loops as often as its input says; one caller could then hold up the socket thread.

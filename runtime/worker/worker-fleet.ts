@@ -1,5 +1,5 @@
 import { TidegateError } from '../../contract/error.js';
-import type { LoadOrder } from './messages.js';
+import type { BackendEvent, LoadOrder } from './messages.js';
 import { RespawnPolicy } from './respawn-policy.js';
 import { type Loaded, WorkerLink } from './worker-link.js';
 
@@ -18,6 +18,8 @@ export interface FleetEvents {
   placed(handle: number, link: WorkerLink): void;
   /** A version that was lost with a thread could not be brought back. */
   abandoned(handle: number, reason: string): void;
+  /** Something happened to the device that a version runs on. */
+  backendEvent(handle: number, event: BackendEvent): void;
 }
 
 /** Threads without a version that are kept for the next load: starting one costs 40 ms of processor. */
@@ -147,6 +149,7 @@ export class WorkerFleet {
       {
         completed: () => this.#events.completed(),
         lost: (lost, reason, booted) => this.#lost(lost, reason, booted),
+        backendEvent: (handle, event) => this.#events.backendEvent(handle, event),
       },
     );
     this.links.add(link);

@@ -3,13 +3,14 @@ import { TidegateError } from '../../contract/error.js';
 import { SlabViews } from '../codec/slab-views.js';
 import { COUNTER, JOB, JobRing, SLOTS } from './job-ring.js';
 import type { Link } from './link.js';
-import type { FromWorker, LoadOrder, ToWorker, WorkerData } from './messages.js';
+import type { BackendEvent, FromWorker, LoadOrder, ToWorker, WorkerData } from './messages.js';
 
 export interface WorkerLinkEvents {
   /** Results may lie in any ring. */
   completed(): void;
   /** The thread is gone; sent once. What it was running will never be answered by it. */
   lost(link: WorkerLink, reason: string, booted: boolean): void;
+  backendEvent(handle: number, event: BackendEvent): void;
 }
 
 export interface Loaded {
@@ -18,9 +19,10 @@ export interface Loaded {
   /** How long the largest batch takes; Infinity where that depends on what callers send. */
   readonly full_batch_us: number;
   readonly device: string;
+  readonly device_reason: string;
 }
 
-const NOTHING_LOADED: Loaded = { load_ms: 0, warmup_ms: 0, full_batch_us: 0, device: '' };
+const NOTHING_LOADED: Loaded = { load_ms: 0, warmup_ms: 0, full_batch_us: 0, device: '', device_reason: '' };
 
 interface Pending {
   readonly resolve: (loaded: Loaded) => void;
@@ -196,6 +198,9 @@ export class WorkerLink implements Link {
       case 'load-failed':
         this.#settle(message.id)?.reject(new TidegateError('MODEL_LOAD_FAILED', message.reason));
         return;
+      case 'backend-event':
+        this.#events.backendEvent(message.handle, message.event);
+        return;
     }
   }
 
@@ -219,6 +224,6 @@ export class WorkerLink implements Link {
   }
 }
 
-function loadedFields({ load_ms, warmup_ms, full_batch_us, device }: Loaded): Loaded {
-  return { load_ms, warmup_ms, full_batch_us, device };
+function loadedFields({ load_ms, warmup_ms, full_batch_us, device, device_reason }: Loaded): Loaded {
+  return { load_ms, warmup_ms, full_batch_us, device, device_reason };
 }

@@ -61,6 +61,7 @@ export class CountingObserver implements Observer {
   failed(_version: ServedVersion, _face: string, error: TidegateError): void {
     this.failures.push(error);
   }
+  backendEvent(): void {}
   workerLost(_worker: number, reason: string): void {
     this.lost.push(reason);
   }

@@ -56,7 +56,7 @@ describe('asking a node', () => {
     const { code, stdout } = await ask('status');
     assert.equal(code, 0);
     assert.match(stdout, /^tidegate \S+ at http:\S+ \(\S+\): ready, \d+ of \d+ versions serve$/m);
-    assert.match(stdout, /^scale +2 +[1-9]\d* +0 +1\.0 +\S+ (us|ms) +\S+ (us|ms)$/m);
+    assert.match(stdout, /^scale +2 +cpu +[1-9]\d* +0 +1\.0 +\S+ (us|ms) +\S+ (us|ms)$/m);
   });
 });
 

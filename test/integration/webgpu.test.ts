@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { DEFAULT_MANIFEST } from '../../contract/manifest.js';
 import { planRequests } from '../../runtime/batch/request-plan.js';
 import { describeVersion } from '../../runtime/model/version-description.js';
-import { loadWebgpu, type WebgpuSession } from '../../runtime/worker/backend/webgpu.js';
+import { loadOnGpu } from '../../runtime/worker/backend/gpu.js';
+import type { GpuSession } from '../../runtime/worker/backend/gpu-session.js';
+import { probeDevices } from '../../runtime/worker/backend/probe.js';
 import { ask, floats, repositoryIndex } from '../harness/ask.js';
 import { type Cleanup, FIXTURES, modelFolder, SERVING_MODELS } from '../harness/checkout.js';
 import { startRuntime } from '../harness/runtime.js';
@@ -22,18 +24,23 @@ const GPU_MODELS = join(FIXTURES, 'gpu');
 const X = new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer);
 const INPUTS = [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: X }] as const;
 
-async function scaleSession(t: Cleanup, run_ms: number): Promise<WebgpuSession> {
+async function scaleSession(t: Cleanup, run_ms: number): Promise<GpuSession> {
   const artefact = join(SERVING_MODELS, 'scale', '1', 'model.onnx');
   const found = { version: 1, artefact, stamp: '' };
   const manifest = { ...DEFAULT_MANIFEST, device: 'webgpu' };
   const version = describeVersion(1, { model: 'scale', found, manifest, config: undefined, workers: 2 });
   assert.equal(version.instances, 1);
-  const session = await loadWebgpu(planRequests(version).order, { load_ms: 60_000, run_ms });
+  const session = await loadOnGpu(
+    planRequests(version).order,
+    { device: 'webgpu', home: '' },
+    { load_ms: 60_000, run_ms, pause_ms: 60_000 },
+    () => undefined,
+  );
   t.after(() => session.release());
   return session;
 }
 
-async function assertAnswers(session: WebgpuSession): Promise<void> {
+async function assertAnswers(session: GpuSession): Promise<void> {
   const [{ data }] = await session.run(INPUTS, ['y']);
   assert.ok(data instanceof Uint8Array);
   assert.deepEqual([...new Float32Array(new Uint8Array(data).buffer)], [2, 4, 6, 8]);
@@ -73,7 +80,7 @@ test('a GPU process that dies loses its batch, and the next one gets a new proce
   assert.ok(first !== undefined);
   // Stopped first, so that the batch is surely on its way when the process dies.
   process.kill(first, 'SIGSTOP');
-  const lost = assert.rejects(session.run(INPUTS, ['y']), /GPU process ended \(SIGKILL\): this batch is lost/);
+  const lost = assert.rejects(session.run(INPUTS, ['y']), /GPU process ended \(SIGKILL\); another one is started/);
   process.kill(first, 'SIGKILL');
   await lost;
   await assertAnswers(session);
@@ -89,6 +96,20 @@ test('a driver that hangs is given up in time, and its process is ended', { skip
   await assert.rejects(session.run(INPUTS, ['y']), /did not answer within 2000 ms and was ended/);
   await assertAnswers(session);
   assert.notEqual(session.pid, hung);
+});
+
+test('the probe runs a session on the GPU, measures it against the CPU, and says why the others are not there', {
+  skip,
+}, async () => {
+  const found = await probeDevices({ backends_dir: '/nonexistent', limit_ms: 60_000 });
+  const webgpu = found.find(({ kind }) => kind === 'webgpu');
+  assert.equal(webgpu?.works, true, webgpu?.reason);
+  assert.match(webgpu?.reason ?? '', /the probe took [\d.]+ ms there and [\d.]+ ms on the CPU/);
+  assert.ok(webgpu.speedup > 0);
+  for (const { works, reason } of found.filter(({ kind }) => kind !== 'webgpu')) {
+    assert.equal(works, false);
+    assert.match(reason, /no NVIDIA driver|not installed|for Linux on x64/);
+  }
 });
 
 test('without a GPU, webgpu is an error with the remedy and never the CPU', async (t) => {

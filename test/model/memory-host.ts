@@ -51,7 +51,7 @@ export class MemoryHost implements ModelHost {
     }
     held.phase = 'loaded';
     for (const waiter of held.waiting.splice(0)) void this.#run(held, waiter);
-    return { load_ms: this.load_ms, warmup_ms: 0, device: 'cpu' };
+    return { load_ms: this.load_ms, warmup_ms: 0, device: 'cpu', device_reason: '' };
   }
 
   busy(handle: number): boolean {

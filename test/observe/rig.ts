@@ -26,6 +26,7 @@ export function stages(queue_us: number, infer_us: number): StageTimes {
 
 const IDLE: MetricSources = {
   pending: () => [],
+  devices: () => [{ model: 'm', version: '1', device: 'cpu' }],
   workers: () => ({ threads: 2, running: 1, permits: 1, restarts: 3, busy_us: 12.5 }),
   memory: () => ({ slab_used_bytes: 1, slab_mapped_bytes: 2, model_used_bytes: 3, model_budget_bytes: 4 }),
   connections: () => 5,

@@ -1,5 +1,5 @@
 import type { Datatype } from '../../../contract/datatype.js';
-import type { LoadOrder } from '../messages.js';
+import type { BackendEvent, LoadOrder } from '../messages.js';
 
 /** A tensor in this thread's own memory. `data` is little-endian, row-major; BYTES are an array of strings. */
 export interface BackendTensor {
@@ -12,11 +12,19 @@ export interface BackendTensor {
 /** One loaded version in one thread. A new kind of model or device is one file that implements this. */
 export interface BackendSession {
   readonly device: string;
+  /** Why it runs somewhere else than it was ordered to; absent: it does not. */
+  readonly device_reason?: string;
   /** Runs once. May be synchronous: the thread has nothing else to do. `wanted` names the outputs to return, in this order. */
   run(inputs: readonly BackendTensor[], wanted: readonly string[]): BackendTensor[] | Promise<BackendTensor[]>;
   release(): void | Promise<void>;
 }
 
 export interface Backend {
-  load(order: LoadOrder): Promise<BackendSession>;
+  /** `tell`: what happens to the device while batches run, for whoever counts it. */
+  load(order: LoadOrder, tell: (event: BackendEvent) => void): Promise<BackendSession>;
+}
+
+/** The process that held the model is gone, and the batch with it: nothing is wrong with the batch, and it may be sent again. */
+export class BackendLost extends Error {
+  override readonly name = 'BackendLost';
 }

@@ -1,22 +1,40 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BackendLost } from './backend.js';
 import { type GpuAnswer, GpuAnswerSchema } from './gpu-message.js';
 import type { GpuRequest } from './gpu-process.js';
 
+/** What runs in the child, and with what around it. */
+export interface GpuProgram {
+  /** `webgpu`, `cuda:1`. */
+  readonly device: string;
+  /** Where the libraries of the device lie; '' where it needs none. */
+  readonly home: string;
+  /** Of another program that speaks the same messages; absent: ours. */
+  readonly entry?: string;
+}
+
 const ENTRY = fileURLToPath(new URL('./gpu-process.js', import.meta.url));
+/** A driver's last words; the reason of a failure is often nowhere else. */
+const KEPT_WORDS = 2000;
 
 /** One GPU process. It ends by `kill`, by a crash, or by a request that takes too long; then every request is refused. */
 export class GpuChild {
   readonly #process: ChildProcess;
   /** Why it ended; '' while it lives. */
   #ended = '';
+  #words = '';
 
-  constructor() {
-    // The driver writes what it likes on its own; what fails comes as an answer.
-    this.#process = fork(ENTRY, [], {
+  constructor(program: GpuProgram) {
+    this.#process = fork(program.entry ?? ENTRY, [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
+      env: environment(program),
+    });
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#words = (this.#words + text).slice(-KEPT_WORDS);
     });
     this.#process.on('exit', (code, signal) => this.#end(`the GPU process ended (${signal ?? `exit code ${code}`})`));
     this.#process.on('error', (error) => this.#end(`the GPU process failed: ${error.message}`));
@@ -30,9 +48,14 @@ export class GpuChild {
     return this.#process.pid;
   }
 
+  /** What the libraries in it wrote last; '' where they said nothing. */
+  get words(): string {
+    return this.#words.trim();
+  }
+
   /** One at a time. Rejects when the process ends, and when it has not answered in time: then the process is ended too. */
   request(message: GpuRequest, limit_ms: number): Promise<GpuAnswer> {
-    if (!this.alive) return Promise.reject(new Error(this.#ended));
+    if (!this.alive) return Promise.reject(new BackendLost(this.#ended));
     const child = this.#process;
     return new Promise<GpuAnswer>((resolve, reject) => {
       const settle = () => {
@@ -50,7 +73,7 @@ export class GpuChild {
       };
       const ended = () => {
         settle();
-        reject(new Error(`${this.#ended}: this batch is lost, the next one gets a new process`));
+        reject(new BackendLost(this.#ended));
       };
       const timer = setTimeout(() => {
         this.#end(`the GPU process did not answer within ${limit_ms} ms and was ended`);
@@ -78,4 +101,17 @@ export class GpuChild {
   #end(reason: string): void {
     if (this.#ended === '') this.#ended = reason;
   }
+}
+
+/** The loader reads its path once, when a process starts: nothing that runs already can be told of these libraries. */
+function environment({ device, home }: GpuProgram): NodeJS.ProcessEnv {
+  const env = { ...process.env };
+  if (home !== '') {
+    const before = env['LD_LIBRARY_PATH'];
+    env['LD_LIBRARY_PATH'] = [join(home, 'lib'), ...(before === undefined || before === '' ? [] : [before])].join(':');
+  }
+  const [kind, ordinal] = device.split(':');
+  // The child sees one device, which is then its first.
+  if (kind !== 'webgpu' && ordinal !== undefined) env['CUDA_VISIBLE_DEVICES'] = ordinal;
+  return env;
 }

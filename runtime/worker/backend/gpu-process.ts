@@ -17,7 +17,7 @@ let session: BackendSession | undefined;
 
 async function answer(request: GpuRequest): Promise<GpuAnswer> {
   if (request.type === 'load') {
-    session = await loadOnnx(request.order, 'webgpu');
+    session = await loadOnnx(request.order, request.order.device.split(':')[0]);
     return { type: 'loaded' };
   }
   if (session === undefined) throw new Error('a run came before its model was loaded');

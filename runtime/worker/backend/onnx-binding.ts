@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { env, Tensor } from 'onnxruntime-common';
 
 /**
@@ -36,9 +37,11 @@ function isBindingModule(value: unknown): value is BindingModule {
 
 let bindingModule: BindingModule | undefined;
 
-export function newNativeSession(): NativeSession {
+/** `home`: a folder with an `onnxruntime-node` of its own, whose providers lie beside its library; '': the installed one. One for each process. */
+export function newNativeSession(home = ''): NativeSession {
   if (bindingModule === undefined) {
-    const loaded: unknown = createRequire(import.meta.url)('onnxruntime-node/dist/binding');
+    const from = home === '' ? import.meta.url : join(home, 'package.json');
+    const loaded: unknown = createRequire(from)('onnxruntime-node/dist/binding');
     if (!isBindingModule(loaded)) {
       throw new Error(
         'onnxruntime-node has another inside than the version that Tidegate is pinned to: install the locked version',

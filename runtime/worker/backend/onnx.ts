@@ -44,13 +44,13 @@ function isKnown(text: string): text is OrtDatatype {
 /** ONNX Runtime on the CPU. BF16, which its JavaScript tensors lack, crosses as FP32: the model file is rewritten at load. */
 export const onnxBackend: Backend = { load: (order) => loadOnnx(order, 'cpu') };
 
-/** `device`: the execution provider. Throws where it cannot be had: nothing falls back to another one. */
-export async function loadOnnx(order: LoadOrder, device: 'cpu' | 'webgpu'): Promise<BackendSession> {
+/** `provider`: the execution provider. Throws where it cannot be had: nothing falls back to another one. */
+export async function loadOnnx(order: LoadOrder, provider: string): Promise<BackendSession> {
   const needsRewrite = [...order.inputs, ...order.outputs, ...order.states.map((state) => state.input)].some(
     (tensor) => tensor.datatype === 'BF16',
   );
   const options = {
-    executionProviders: [device],
+    executionProviders: [provider],
     intraOpNumThreads: order.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
@@ -64,14 +64,14 @@ export async function loadOnnx(order: LoadOrder, device: 'cpu' | 'webgpu'): Prom
       },
     },
   };
-  const session = newNativeSession();
+  const session = newNativeSession(provider === 'cpu' ? '' : order.device_home);
   if (needsRewrite) {
     const bytes = rewriteBf16(await readFile(order.artefact));
     session.loadModel(bytes.buffer, bytes.byteOffset, bytes.byteLength, options);
   } else {
     session.loadModel(order.artefact, options);
   }
-  return new OnnxSession(session, device);
+  return new OnnxSession(session, provider === 'cpu' ? 'cpu' : order.device);
 }
 
 class OnnxSession implements BackendSession {

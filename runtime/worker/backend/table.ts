@@ -11,12 +11,19 @@ type Key = `${ArtefactFormat} on ${string}`;
  */
 const BACKENDS: ReadonlyMap<Key, () => Promise<Backend>> = new Map<Key, () => Promise<Backend>>([
   ['onnx on cpu', async () => onnxBackend],
-  ['onnx on webgpu', async () => (await import('./webgpu.js')).webgpuBackend],
+  ['onnx on webgpu', gpu],
+  ['onnx on cuda', gpu],
+  ['onnx on tensorrt', gpu],
   ['tensorflowjs on cpu', async () => (await import('./tensorflow-js.js')).tensorflowJsBackend],
 ]);
 
+async function gpu(): Promise<Backend> {
+  return (await import('./gpu.js')).gpuBackend;
+}
+
 export async function backendOf({ format, device }: LoadOrder): Promise<Backend> {
-  const backend = BACKENDS.get(`${format} on ${device}`);
+  const [kind] = device.split(':');
+  const backend = BACKENDS.get(`${format} on ${kind}`);
   if (backend === undefined)
     throw new Error(`no backend of this build runs a model of the kind '${format}' on ${device}`);
   return backend();

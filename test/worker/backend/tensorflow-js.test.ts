@@ -20,7 +20,9 @@ async function load(t: Cleanup, model: object): Promise<{ session: BackendSessio
     artefact,
     artefact_bytes: bytes,
     max_batch: 0,
-    device: 'auto',
+    device: 'cpu',
+    device_home: '',
+    may_fall_back: false,
     threads: 1,
     warmup: true,
     inputs: signature.inputs.map((spec) => ({ ...spec, batch_axis: -1 })),
@@ -28,7 +30,7 @@ async function load(t: Cleanup, model: object): Promise<{ session: BackendSessio
     constants: [],
     outputs: signature.outputs.map((spec) => ({ ...spec, batch_axis: -1 })),
   };
-  return { session: await tensorflowJsBackend.load(order), order };
+  return { session: await tensorflowJsBackend.load(order, () => undefined), order };
 }
 
 async function run(

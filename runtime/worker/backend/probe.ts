@@ -1,0 +1,114 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type FoundDevice, GPU_KINDS } from '../../model/device.js';
+import type { LoadOrder } from '../messages.js';
+import { deviceCandidate, type MachineFacts, machineFacts } from './device-candidate.js';
+import { GpuChild, type GpuProgram } from './gpu-child.js';
+import { PROBE_WIDTH, probeModel } from './probe-model.js';
+
+const RUNS = 3;
+/** A driver that hangs costs this much of the start, once. */
+const LIMIT_MS = 20_000;
+
+export interface ProbeOptions {
+  /** The folder of what `tidegate setup` has laid out. */
+  readonly backends_dir: string;
+  readonly limit_ms?: number;
+  readonly facts?: MachineFacts;
+  /** Another program than ours, by device. */
+  readonly entry?: string;
+}
+
+/** What this machine has besides its CPU, found by running a session on each in a process of its own. Never rejects because of a device. */
+export async function probeDevices(options: ProbeOptions): Promise<FoundDevice[]> {
+  const { backends_dir, facts = machineFacts(), limit_ms = LIMIT_MS } = options;
+  const candidates = GPU_KINDS.map((kind) => deviceCandidate(kind, backends_dir, facts));
+  const none = candidates.every(({ missing }) => missing !== '');
+  if (none)
+    return candidates.map(({ kind, home, missing }) => ({ kind, home, works: false, reason: missing, speedup: 0 }));
+  const folder = await mkdtemp(join(tmpdir(), 'tidegate-probe-'));
+  try {
+    const artefact = join(folder, 'model.onnx');
+    await writeFile(artefact, probeModel());
+    let cpu: Timed | undefined;
+    const found: FoundDevice[] = [];
+    for (const { kind, home, missing } of candidates) {
+      if (missing !== '') {
+        found.push({ kind, home, works: false, reason: missing, speedup: 0 });
+        continue;
+      }
+      const program = options.entry === undefined ? {} : { entry: options.entry };
+      const timed = await timeOn({ device: kind, home, ...program }, artefact, limit_ms);
+      // Where no GPU works, nobody waits for the CPU's figure.
+      if ('best_ms' in timed) cpu ??= await timeOn({ device: 'cpu', home: '' }, artefact, limit_ms);
+      found.push({ kind, home, ...judged(timed, cpu) });
+    }
+    return found;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Timed = { readonly best_ms: number } | { readonly failure: string };
+
+function judged(device: Timed, cpu: Timed | undefined): Pick<FoundDevice, 'works' | 'reason' | 'speedup'> {
+  if ('failure' in device) return { works: false, reason: device.failure, speedup: 0 };
+  if (cpu === undefined || 'failure' in cpu)
+    return { works: true, reason: `it works; on the CPU the probe failed: ${cpu?.failure ?? ''}`, speedup: 0 };
+  const speedup = cpu.best_ms / device.best_ms;
+  const reason = `the probe took ${device.best_ms.toFixed(1)} ms there and ${cpu.best_ms.toFixed(1)} ms on the CPU`;
+  return { works: true, reason, speedup };
+}
+
+async function timeOn(program: GpuProgram, artefact: string, limit_ms: number): Promise<Timed> {
+  const child = new GpuChild(program);
+  try {
+    await child.request({ type: 'load', order: probeOrder(program, artefact) }, limit_ms);
+    const data = new Uint8Array(Float32Array.of(1).buffer);
+    const input = { name: 'x', datatype: 'FP32', shape: [1, 1], data } as const;
+    let best_ms = Number.POSITIVE_INFINITY;
+    // The first one compiles and allocates.
+    for (let run = 0; run <= RUNS; run++) {
+      const begun_ms = performance.now();
+      const answer = await child.request({ type: 'run', inputs: [input], wanted: ['y'] }, limit_ms);
+      if (run > 0) best_ms = Math.min(best_ms, performance.now() - begun_ms);
+      const wrong = answer.type === 'results' ? wrongValue(answer.tensors[0]?.data) : 'no result';
+      if (wrong !== undefined) return { failure: `it computes ${wrong} where 1 is right` };
+    }
+    return { best_ms };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return { failure: child.words === '' ? said : `${said} (${child.words})` };
+  } finally {
+    await child.kill();
+  }
+}
+
+function wrongValue(data: Uint8Array | readonly string[] | undefined): string | undefined {
+  if (!(data instanceof Uint8Array) || data.length !== PROBE_WIDTH * 4) return 'something of another size';
+  const values = new Float32Array(new Uint8Array(data).buffer);
+  const wrong = values.find((value) => !(Math.abs(value - 1) < 1e-3));
+  return wrong === undefined ? undefined : String(wrong);
+}
+
+function probeOrder({ device, home }: GpuProgram, artefact: string): LoadOrder {
+  return {
+    handle: 0,
+    model: 'probe',
+    version: 1,
+    format: 'onnx',
+    artefact,
+    artefact_bytes: 0,
+    max_batch: 0,
+    device,
+    device_home: home,
+    may_fall_back: false,
+    threads: availableParallelism(),
+    warmup: false,
+    inputs: [],
+    states: [],
+    constants: [],
+    outputs: [],
+  };
+}
