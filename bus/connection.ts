@@ -11,10 +11,18 @@ import {
   usernamePasswordAuthenticator,
 } from '@nats-io/transport-node';
 import { TidegateError } from '../contract/error.js';
-import type { Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { ARTIFACTS, BUCKETS, type BucketName } from './declarations.js';
 import { inboxPrefix } from './permissions.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export interface BusLog {
+  debug(fields: Fields, message: string): void;
+  info(fields: Fields, message: string): void;
+  warn(fields: Fields, message: string): void;
+  error(fields: Fields, message: string): void;
+}
 
 export type BusSettings = Pick<
   Config,
@@ -82,7 +90,7 @@ export class Bus {
 /** Connects, and keeps connected. `patient`: a server that is not there yet is waited for, else BUS_UNAVAILABLE says what was tried. */
 export async function connectBus(
   settings: BusSettings,
-  log: Log,
+  log: BusLog,
   role: 'control' | 'node',
   patient = false,
 ): Promise<Bus> {
@@ -140,7 +148,7 @@ async function secretFile(setting: string, path: string): Promise<Buffer> {
   }
 }
 
-async function follow(bus: Bus, log: Log): Promise<void> {
+async function follow(bus: Bus, log: BusLog): Promise<void> {
   for await (const status of bus.connection.status()) {
     if (status.type === 'disconnect') {
       bus.isConnected = false;

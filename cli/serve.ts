@@ -31,7 +31,9 @@ export async function serve(config: Config): Promise<ServedNode> {
 function nodeOptions(config: Config, log: Log): NodeOptions {
   const logs = config.prediction_log === 'on' || (config.prediction_log === 'auto' && config.clickhouse_url !== '');
   const backends_dir = backendsFolder(config);
-  return { ...config, backends_dir, server_version: productVersion(), log, predictions: logs ? config : undefined };
+  const predictions = logs ? config : undefined;
+  const fleet = config.nats_url === '' ? undefined : config;
+  return { ...config, backends_dir, server_version: productVersion(), log, predictions, fleet };
 }
 
 /** The first signal lets everything finish that was admitted; the second ends the process at once. */

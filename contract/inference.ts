@@ -28,6 +28,8 @@ export interface InferRequest {
   readonly custom?: ReadonlyMap<string, string> | undefined;
   /** The header of that name, as it came. */
   readonly traceparent?: string;
+  /** Header `tidegate-key`, or the parameter `tidegate_key`: where weights choose among versions, the same key gets the same one. */
+  readonly key?: string;
 }
 
 export interface RequestTensor {

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../contract/error.js';
 import type { Limits } from '../contract/limits.js';
 import { Admission } from './admission/admission.js';
 import { Sequences } from './admission/sequences.js';
+import { type FleetNode, type FleetSettings, joinFleet } from './agent/fleet-node.js';
 import { Host } from './batch/host.js';
 import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
@@ -46,6 +47,8 @@ export interface NodeOptions {
   readonly log_requests: boolean;
   /** undefined: no prediction is logged. */
   readonly predictions?: PredictionSettings | undefined;
+  /** undefined: this node belongs to no fleet, and serves its folder alone. */
+  readonly fleet?: FleetSettings | undefined;
   readonly log: NodeLog;
 }
 
@@ -70,13 +73,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const stages = await openStages(options);
   const metrics = openMetrics(stages, options, life);
   const http = openHttp(stages, metrics, options, life);
-  const { host, catalog, websocket, sequences } = stages;
+  const { host, catalog, folder, websocket, sequences } = stages;
   const { limits } = options;
   try {
     const address = { host: options.host, port: options.port };
     life.socket = await listen({ ...address, choice: options.socket, limits, http, websocket });
   } catch (error) {
-    await catalog.close();
+    await stages.fleet?.close();
+    await folder.close();
     sequences.stop();
     metrics.stop();
     await host.stop(limits.drain_timeout_ms);
@@ -89,7 +93,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     socketKind: life.socket.kind,
     catalog,
     host,
-    settled: () => catalog.started(),
+    settled: () => folder.started(),
     stop: () => {
       life.ready = false;
       return stopNode(parts, limits.drain_timeout_ms);
@@ -106,7 +110,10 @@ interface Life {
 interface Stages {
   readonly statistics: Statistics;
   readonly host: Host;
-  readonly catalog: ModelRepository;
+  readonly folder: ModelRepository;
+  readonly fleet: FleetNode | undefined;
+  /** The folder's models, and over them those of the fleet. */
+  readonly catalog: ModelCatalog;
   readonly sequences: Sequences;
   readonly inference: Admission;
   readonly websocket: StreamingFace;
@@ -121,16 +128,20 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const predictions =
     options.predictions === undefined ? undefined : startLog(options.predictions, options.server_version, log);
   const host = new Host(options, statistics, predictions?.predictions);
-  const folder = { directory: options.models, poll_ms: options.model_poll_ms };
   const devices = await lookForDevices(options);
-  const catalog = await ModelRepository.start({ ...folder, host, workers, limits, log, devices });
+  const watched = { directory: options.models, poll_ms: options.model_poll_ms };
+  const folder = await ModelRepository.start({ ...watched, host, workers, limits, log, devices });
+  const { fleet: settings } = options;
+  const fleet =
+    settings === undefined ? undefined : await joinFleet({ settings, host, workers, limits, log, folder, devices });
+  const catalog = fleet?.catalog ?? folder;
   const sequences = new Sequences(host.arena, limits);
   const { max_queue_bytes } = limits;
   const inference = new Admission({ catalog, host, sequences, observer: statistics, max_queue_bytes });
   const faceLog = createFaceLog(log, options);
   const told = (code: ErrorCode) => statistics.told('websocket', code);
   const websocket = createWebSocketFace({ catalog, inference, limits, log: faceLog, told });
-  return { statistics, host, catalog, sequences, inference, websocket, predictions, faceLog };
+  return { statistics, host, folder, fleet, catalog, sequences, inference, websocket, predictions, faceLog };
 }
 
 /** Before the first model: a device that `auto` could take must be known by then. */
@@ -191,7 +202,8 @@ async function stopNode(parts: Parts, drain_timeout_ms: number): Promise<boolean
   const linger = Math.min(until, performance.now() + LINGER_MS);
   while (parts.socket.open_connections > 0 && performance.now() < linger) await sleep(DRAIN_POLL_MS);
   parts.socket.destroy();
-  await parts.catalog.close();
+  await parts.fleet?.close();
+  await parts.folder.close();
   parts.sequences.stop();
   parts.metrics.stop();
   const ended = await parts.host.stop(Math.max(1000, until - performance.now()));

@@ -139,6 +139,10 @@ export const ConfigSchema = z.strictObject({
     .string()
     .default('')
     .describe('labels of this node, by which models are placed: region=eu,ring=canary'),
+  artifact_keys: z
+    .string()
+    .default('')
+    .describe('files of public ed25519 keys (PEM), separated by commas: only versions that one of them signed are loaded'),
   nats_url: z
     .string()
     .default('')

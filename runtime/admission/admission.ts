@@ -79,7 +79,7 @@ export class Admission implements Inference {
   #queueFor(request: InferRequest): ModelQueue {
     const sequenced = request.sequence_id === '' ? undefined : this.#sequences.queueOf(request);
     if (sequenced !== undefined && sequenced.refusal === undefined) return sequenced;
-    const version = this.#catalog.resolve(request.model, request.version);
+    const version = this.#catalog.resolve(request.model, request.version, request.key);
     const queue = this.#host.backlog.get(version.handle);
     if (queue === undefined)
       throw new TidegateError('MODEL_NOT_READY', `model '${request.model}' is not ready: it is being retired`, {

@@ -18,12 +18,18 @@ export class FleetCatalog implements ModelCatalog {
     this.#draw = draw;
   }
 
-  /** `version`: a number, the name of a route, or '' for whichever the weights give. */
-  resolve(model: string, version: string): ServedVersion {
+  /** Whether requests for this name are the fleet's business on this node. */
+  has(model: string): boolean {
+    return this.#engine.serving(model) !== undefined;
+  }
+
+  /** `version`: a number, the name of a route, or '' for whichever the weights give; `key`: the same one goes to the same version. */
+  resolve(model: string, version: string, key = ''): ServedVersion {
     const serving = this.#serving(model);
     const number = /^\d+$/.test(version) ? Number(version) : undefined;
     const name = version === '' || number !== undefined ? undefined : version;
-    const choice = route(serving.routes, { version: number, route: name, draw: this.#draw() });
+    const wish = { version: number, route: name, key: key === '' ? undefined : key, draw: this.#draw() };
+    const choice = route(serving.routes, wish);
     const served = choice.kind === 'chosen' ? serving.byVersion.get(choice.version) : undefined;
     if (served !== undefined) return served;
     const what = choice.kind === 'unknown-route' ? `has no route '${version}'` : `version ${version} is not found`;
@@ -36,6 +42,11 @@ export class FleetCatalog implements ModelCatalog {
     const { routes, byVersion } = this.#serving(model);
     const [heaviest] = routes.weighed.toSorted((a, b) => b.weight - a.weight);
     return byVersion.get(heaviest?.version ?? 0) ?? this.resolve(model, version);
+  }
+
+  roleOf(model: string, version: string): string {
+    const number = Number(version);
+    return this.#engine.serving(model)?.routes.entries.find((entry) => entry.version === number)?.role ?? '';
   }
 
   versions(model: string): readonly number[] {

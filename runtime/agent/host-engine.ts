@@ -5,6 +5,8 @@ import { TidegateError } from '../../contract/error.js';
 import type { Limits } from '../../contract/limits.js';
 import { type RouteTable, routeTable } from '../../contract/routing.js';
 import { artefactAmong } from '../model/artefact.js';
+import type { FoundDevice } from '../model/device.js';
+import { newHandle } from '../model/handle.js';
 import { MANIFEST_NAME, readManifestFile } from '../model/manifest-file.js';
 import type { ModelHost, ServedVersion } from '../model/served-version.js';
 import { describeVersion } from '../model/version-description.js';
@@ -14,6 +16,8 @@ export interface HostEngineOptions {
   readonly host: ModelHost;
   /** Worker threads there are. */
   readonly workers: number;
+  /** What this node found out about its devices; absent: it has not looked. */
+  readonly devices?: readonly FoundDevice[];
   readonly limits: Pick<Limits, 'model_load_timeout_ms' | 'drain_timeout_ms'>;
   readonly budget_bytes: number;
   /** The folder in which a version's files lie. */
@@ -31,7 +35,6 @@ export class HostEngine implements Engine {
   readonly #options: HostEngineOptions;
   readonly #resident = new Map<string, ServedVersion>();
   readonly #serving = new Map<string, Serving>();
-  #nextHandle = 1;
 
   constructor(options: HostEngineOptions) {
     this.#options = options;
@@ -53,6 +56,17 @@ export class HostEngine implements Engine {
 
   serving(model: string): Serving | undefined {
     return this.#serving.get(model);
+  }
+
+  /** Versions in memory whose threads died again and again: they answer nothing any more. */
+  lost(): readonly { readonly model: string; readonly digest: string; readonly reason: string }[] {
+    const lost: { readonly model: string; readonly digest: string; readonly reason: string }[] = [];
+    for (const [key, { model, handle }] of this.#resident) {
+      const refusal = this.#options.host.refusal(handle);
+      if (refusal !== undefined)
+        lost.push({ model, digest: key.slice(key.lastIndexOf('/') + 1), reason: refusal.message });
+    }
+    return lost;
   }
 
   async load(bytes: VersionBytes): Promise<{ readonly memory_bytes: number }> {
@@ -123,9 +137,9 @@ export class HostEngine implements Engine {
     const { model, version, digest } = bytes;
     const artefact = join(directory, artefactAmong((await readdir(directory)).sort()));
     const manifest = await readManifestFile(join(directory, MANIFEST_NAME));
-    const { workers } = this.#options;
+    const { workers, devices = [] } = this.#options;
     const found = { version, artefact, stamp: digest };
-    return describeVersion(this.#nextHandle++, { model, found, manifest, config: undefined, workers });
+    return describeVersion(newHandle(), { model, found, manifest, config: undefined, workers, devices });
   }
 
   #claim(bytes: VersionBytes, served: ServedVersion): void {

@@ -12,6 +12,8 @@ export interface InferTarget {
   readonly version: string;
   /** The header of that name; the prediction log may want it. */
   readonly traceparent?: string;
+  /** Header `tidegate-key`. */
+  readonly key?: string;
 }
 
 const NO_PARAMETERS: RequestParameters = {
@@ -82,9 +84,10 @@ function request(
   outputs: readonly RequestedOutput[] | undefined,
   parameters: RequestParameters,
 ): InferRequest {
+  const { custom } = parameters;
   return {
     model: target.model,
-    version: target.version,
+    version: target.version !== '' || custom === undefined ? target.version : wishedVersion(custom),
     id,
     source,
     inputs,
@@ -95,7 +98,13 @@ function request(
     sequence_id: parameters.sequence_id,
     sequence_start: parameters.sequence_start,
     sequence_end: parameters.sequence_end,
-    custom: parameters.custom,
+    custom,
     traceparent: target.traceparent ?? '',
+    key: target.key || custom?.get('tidegate_key') || '',
   };
+}
+
+/** Where a caller cannot set headers or the path (a stream's messages), parameters say the same. A version is more than a route. */
+function wishedVersion(custom: ReadonlyMap<string, string>): string {
+  return custom.get('tidegate_version') ?? custom.get('tidegate_route') ?? '';
 }

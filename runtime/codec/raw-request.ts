@@ -40,6 +40,7 @@ export function parseRawRequest(
     sequence_end: false,
     custom: undefined,
     traceparent: target.traceparent ?? '',
+    key: target.key ?? '',
   };
 }
 

@@ -78,7 +78,7 @@ class CorsExchange implements HttpExchange {
       ['access-control-allow-origin', this.#origin],
       [
         'access-control-expose-headers',
-        'inference-header-content-length, retry-after, tidegate-log, tidegate-request-id',
+        'inference-header-content-length, retry-after, tidegate-log, tidegate-request-id, tidegate-route',
       ],
       ['vary', 'origin'],
     ];

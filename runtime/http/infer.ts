@@ -30,11 +30,17 @@ function withRecord(headers: ReplyHeaders, logged: LoggedAs | undefined): ReplyH
   return [...headers, token, ['tidegate-request-id', logged.request_id]];
 }
 
+/** A version is more than a route; the path, which is more than both, has neither. */
+function wishedVersion(exchange: HttpExchange): string {
+  return exchange.header('tidegate-version') || exchange.header('tidegate-route');
+}
+
 /** One inference over HTTP, from its headers to its answer. */
 export class InferCall implements BodyTaker, Waiter {
   readonly model: string;
   readonly version: string;
   readonly traceparent: string;
+  readonly key: string;
   readonly #exchange: HttpExchange;
   readonly #deps: HttpDependencies;
   readonly #arrived_us = now_us();
@@ -46,7 +52,10 @@ export class InferCall implements BodyTaker, Waiter {
 
   constructor(exchange: HttpExchange, deps: HttpDependencies, model: string, version: string) {
     this.model = model;
-    this.version = version;
+    // Only a fleet's node has versions to choose among by these.
+    const isRouted = deps.catalog.roleOf !== undefined;
+    this.version = isRouted && version === '' ? wishedVersion(exchange) : version;
+    this.key = isRouted ? exchange.header('tidegate-key') : '';
     this.#exchange = exchange;
     this.#deps = deps;
     this.#jsonLength = exchange.header('inference-header-content-length');
@@ -74,18 +83,24 @@ export class InferCall implements BodyTaker, Waiter {
     try {
       const encoded = encodeReply(shape, reply);
       if (encoded.binary_bytes === 0) {
-        this.#send(encoded.json, withRecord(JSON_HEADERS, reply.logged));
+        this.#send(encoded.json, this.#told(JSON_HEADERS, reply));
       } else {
         const { body, json_bytes } = joinedBody(encoded);
         const headers: ReplyHeaders = [
           ['content-type', 'application/octet-stream'],
           ['inference-header-content-length', String(json_bytes)],
         ];
-        this.#send(body, withRecord(headers, reply.logged));
+        this.#send(body, this.#told(headers, reply));
       }
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Which part the version that answered plays, where there is more than one. */
+  #told(headers: ReplyHeaders, reply: InferReply): ReplyHeaders {
+    const role = this.#deps.catalog.roleOf?.(reply.model, reply.version) ?? '';
+    return withRecord(role === '' ? headers : [...headers, ['tidegate-route', role]], reply.logged);
   }
 
   failed(error: TidegateError): void {
