@@ -34,11 +34,14 @@ const TensorsSchema = z
 /** `model.yaml` beside a model: the spec of `kind: Model`. Everything is optional; what is absent is read from the model file. */
 export const ManifestSchema = z.strictObject({
   description: z.string().optional(),
-  platform: z.enum(['onnx']).optional().describe('backend; default: by the artefact'),
+  platform: z
+    .enum(['onnx', 'tensorflowjs', 'saved-model'])
+    .optional()
+    .describe('kind of model; default: by the artefact'),
   device: z
     .string()
     .default('auto')
-    .describe('auto, cpu; webgpu, cuda and tensorrt are refused until a backend has them'),
+    .describe('auto, cpu, webgpu[:n], cuda[:n] or tensorrt[:n]; what is named and cannot be had is refused'),
   max_batch: z
     .int()
     .nonnegative()
@@ -48,7 +51,9 @@ export const ManifestSchema = z.strictObject({
   instances: count
     .optional()
     .describe('worker threads that hold the model; default: all of them up to 256 MiB of model, else 1'),
-  threads: count.default(1).describe('intra-op threads of one run'),
+  threads: count
+    .optional()
+    .describe('intra-op threads of one run; default: what workers its instances leave idle, for models from 8 MiB'),
   queue: QueueSchema.default({}),
   priority_levels: z.int().nonnegative().default(0).describe('0: no priorities; else levels 1 (first served) to N'),
   default_priority: z.int().nonnegative().default(0).describe('level of requests that name none; 0: the middle one'),

@@ -63,7 +63,7 @@ export function planRequests(version: ServedVersion): RequestPlan {
       device: version.device ?? 'cpu',
       device_home: version.device_home ?? '',
       may_fall_back: version.may_fall_back ?? false,
-      threads: manifest.threads,
+      threads: version.threads?.threads ?? manifest.threads ?? 1,
       warmup: manifest.warmup,
       inputs: given.map((spec) => workerTensor(spec, batching.max_batch > 0 ? 0 : -1)),
       states,

@@ -1,5 +1,6 @@
 import type { Manifest } from '../../contract/manifest.js';
 import type { Batching, ModelSignature } from '../../contract/signature.js';
+import type { ThreadChoice } from './session-threads.js';
 
 /** Triton's names for the states of a version, as the repository index reports them. */
 export type VersionState = 'UNAVAILABLE' | 'LOADING' | 'READY' | 'UNLOADING';
@@ -17,6 +18,8 @@ export interface ServedVersion {
   readonly manifest: Manifest;
   /** Worker threads that hold it. */
   readonly instances: number;
+  /** Threads of one run, and why so many; absent: what the manifest says. */
+  readonly threads?: ThreadChoice;
   /** What it runs on, decided from the manifest; absent: the CPU. */
   readonly device?: string;
   /** One sentence for people: why this device. */

@@ -8,6 +8,7 @@ import { checkAgainstSignature } from './manifest-check.js';
 import { readModelFile } from './model-file.js';
 import type { FoundVersion } from './scan.js';
 import type { ServedVersion } from './served-version.js';
+import { chooseThreads } from './session-threads.js';
 import { checkConfigTensors } from './triton-config.js';
 
 /** Up to this many bytes every worker holds a copy; above it one does, unless the manifest says how many. */
@@ -49,6 +50,7 @@ export function describeVersion(
     batching: decideBatching(signature, manifest),
     manifest,
     instances,
+    threads: chooseThreads({ wanted: manifest.threads, workers, instances, bytes, device: choice.device }),
     device: choice.device,
     device_reason: choice.reason,
     device_home: choice.home,
