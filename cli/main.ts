@@ -5,6 +5,7 @@ import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAlerts } from './alerts.js';
 import { addAskCommands } from './ask-commands.js';
+import { addCheck } from './check.js';
 import { addCompare } from './compare.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
@@ -13,6 +14,7 @@ import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
 import { addReferences } from './references.js';
 import { addSettings, configOf } from './settings.js';
+import { addSetup } from './setup.js';
 import { table } from './table.js';
 
 const EXITS = `
@@ -36,12 +38,14 @@ function build(): Command {
     .addHelpText('after', '\nExample:\n  TIDEGATE_WORKERS=4 tidegate config')
     .action((_options, command: Command) => printConfig(command));
   addAskCommands(program);
+  addCheck(program);
   addDrift(program);
   addReferences(program);
   addPerformance(program);
   addCompare(program);
   addLabels(program);
   addAlerts(program);
+  addSetup(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')

@@ -15,7 +15,7 @@ export function pathProblem(path: string): string | undefined {
   return `'${wrong}' may not be a part of it: letters, digits and _ @ + = , ( ) [ ] . - are, no dot at either end, no '..'`;
 }
 
-const ArtifactFileSchema = z.strictObject({
+export const ArtifactFileSchema = z.strictObject({
   path: z.string().superRefine((path, context) => {
     const problem = pathProblem(path);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });

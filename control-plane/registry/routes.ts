@@ -1,0 +1,181 @@
+import { type Context, Hono } from 'hono';
+import { z } from 'zod';
+import type { Artifacts } from '../../bus/artifacts.js';
+import { objectName } from '../../contract/artifact.js';
+import { DigestSchema, NameSchema } from '../../contract/desired-state.js';
+import { TidegateError } from '../../contract/error.js';
+import type { ModelRecord } from '../../contract/registry-record.js';
+import { bodyObject, parsed } from '../query.js';
+import { admitVersion, NewVersionSchema } from './admission.js';
+import { described, promoted, versionNamed, withAlias, withoutAlias } from './model-record.js';
+import type { Registry, StoredModel } from './registry.js';
+
+export interface RegistryServices {
+  readonly registry: Registry;
+  readonly artifacts: Artifacts;
+  readonly now_ms: () => number;
+  /** Who asks, for the record. */
+  readonly author: (context: Context) => string;
+}
+
+const AliasSchema = z.strictObject({ version: z.union([z.int().positive(), z.string().min(1)]) });
+const EnvironmentSchema = z.strictObject({ environment: NameSchema });
+const DescriptionSchema = z.strictObject({
+  description: z.string().max(10_000).optional(),
+  labels: z.record(z.string().min(1).max(63), z.string().max(255)).optional(),
+});
+const PageSchema = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  before: z.coerce.number().int().positive().optional().describe('versions below this one'),
+});
+
+/** Models, versions and aliases: docs/registry.md. `open`: throws where NATS is not there. */
+export function registryRoutes(open: () => RegistryServices): Hono {
+  const app = new Hono();
+  app.route('/artifacts', artifactRoutes(open));
+  app.get('/models', async (context) => {
+    const models = await open().registry.models();
+    return context.json({ models: models.map(({ record, revision }) => ({ ...shown(record), revision })) });
+  });
+  app.get('/models/:model', async (context) => answer(context, await open().registry.get(modelOf(context))));
+  app.patch('/models/:model', async (context) => {
+    const change = parsed(DescriptionSchema, bodyObject(await context.req.text()));
+    const over = revisionOf(context);
+    const changed = await open().registry.change(modelOf(context), (record) => [described(record, change), undefined], {
+      over,
+    });
+    return answer(context, changed);
+  });
+  app.get('/models/:model/versions', async (context) => {
+    const { limit, before } = parsed(PageSchema, context.req.query());
+    const { record } = await open().registry.get(modelOf(context));
+    const newest = record.versions.toReversed().filter(({ version }) => before === undefined || version < before);
+    const page = newest.slice(0, limit);
+    const next = newest.length > limit ? page.at(-1)?.version : undefined;
+    return context.json({ model: record.model, versions: page, aliases: record.aliases, next_before: next ?? null });
+  });
+  app.get('/models/:model/versions/:version', async (context) => {
+    const { record } = await open().registry.get(modelOf(context));
+    return context.json(versionNamed(record, context.req.param('version')));
+  });
+  app.post('/models/:model/versions', async (context) => {
+    const services = open();
+    const given = parsed(NewVersionSchema, bodyObject(await context.req.text()));
+    const { version, known, change } = await admitVersion(
+      services,
+      modelOf(context),
+      given,
+      authorOf(services, context),
+    );
+    return context.json({ ...version, known, change: change ?? null }, known ? 200 : 201);
+  });
+  app.post('/models/:model/versions/:version/promote', async (context) => {
+    const services = open();
+    const { environment } = parsed(EnvironmentSchema, bodyObject(await context.req.text()));
+    const author = authorOf(services, context);
+    const changed = await services.registry.change(modelOf(context), (record) => {
+      const { version } = versionNamed(record, context.req.param('version'));
+      return [promoted(record, version, environment, author), version];
+    });
+    return answer(context, changed);
+  });
+  app.put('/models/:model/aliases/:alias', async (context) => {
+    const { version } = parsed(AliasSchema, bodyObject(await context.req.text()));
+    const alias = aliasOf(context);
+    const changed = await open().registry.change(
+      modelOf(context),
+      (record) => [withAlias(record, alias, versionNamed(record, String(version)).version), undefined],
+      { over: revisionOf(context) },
+    );
+    return answer(context, changed);
+  });
+  app.delete('/models/:model/aliases/:alias', async (context) => {
+    const alias = aliasOf(context);
+    const over = revisionOf(context);
+    return answer(
+      context,
+      await open().registry.change(modelOf(context), (record) => [withoutAlias(record, alias), undefined], { over }),
+    );
+  });
+  return app;
+}
+
+/** Bytes by their digest: what a client asks for before it sends, and what it sends. */
+function artifactRoutes(open: () => RegistryServices): Hono {
+  const app = new Hono();
+  // Hono answers HEAD from here, without the body.
+  app.get('/:digest', async (context) => {
+    const digest = digestIn(context);
+    const { artifacts } = open();
+    const size = await artifacts.size(objectName(digest));
+    if (size === undefined) throw new TidegateError('NOT_FOUND', `the registry has no bytes of ${digest}`);
+    context.header('content-length', String(size));
+    context.header('content-type', 'application/octet-stream');
+    return context.body(context.req.method === 'HEAD' ? null : ReadableStream.from(artifacts.get(objectName(digest))));
+  });
+  app.put('/:digest', async (context) => {
+    const digest = digestIn(context);
+    const { body } = context.req.raw;
+    await open().artifacts.put(objectName(digest), body ?? nothing());
+    return context.json({ digest }, 201);
+  });
+  return app;
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+function shown({ model, description, labels, created_at, versions, aliases }: ModelRecord) {
+  return {
+    model,
+    description,
+    labels,
+    created_at,
+    aliases,
+    versions: versions.length,
+    latest: versions.at(-1)?.version ?? null,
+  };
+}
+
+function answer(context: Context, { record, revision }: StoredModel): Response {
+  context.header('etag', `"${revision}"`);
+  return context.json({ ...shown(record), revision });
+}
+
+function authorOf({ author, now_ms }: RegistryServices, context: Context) {
+  return { by: author(context), at: new Date(now_ms()).toISOString() };
+}
+
+function modelOf(context: Context): string {
+  return named('model', context.req.param('model') ?? '');
+}
+
+function aliasOf(context: Context): string {
+  const alias = named('alias', context.req.param('alias') ?? '');
+  if (!/^\d+$/.test(alias)) return alias;
+  throw new TidegateError('INVALID_PARAMETER', `'${alias}' is no alias: a number is a version`);
+}
+
+function named(what: string, text: string): string {
+  const result = NameSchema.safeParse(text);
+  if (result.success) return result.data;
+  throw new TidegateError('INVALID_PARAMETER', `'${text}' is no name of a ${what}: ${result.error.issues[0].message}`);
+}
+
+function digestIn(context: Context): string {
+  const text = context.req.param('digest') ?? '';
+  const result = DigestSchema.safeParse(text);
+  if (result.success) return result.data;
+  throw new TidegateError('INVALID_PARAMETER', `'${text}' is no digest: ${result.error.issues[0].message}`);
+}
+
+function revisionOf(context: Context): number | undefined {
+  return ifMatch(context.req.header('if-match'));
+}
+
+/** `If-Match: "12"`; undefined: the caller does not say what they saw. */
+export function ifMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const found = /^(?:W\/)?"(\d+)"$/.exec(header);
+  if (found !== null) return Number(found[1]);
+  throw new TidegateError('INVALID_PARAMETER', `If-Match is '${header}': give the ETag that was answered, like "12"`);
+}
