@@ -7,6 +7,7 @@ import { addAlerts } from './alerts.js';
 import { addAskCommands } from './ask-commands.js';
 import { addCheck } from './check.js';
 import { addCompare } from './compare.js';
+import { addDoctor } from './doctor.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
@@ -46,6 +47,7 @@ function build(): Command {
   addLabels(program);
   addAlerts(program);
   addSetup(program);
+  addDoctor(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')

@@ -8,6 +8,8 @@ export interface MachineFacts {
   readonly architecture: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   exists(path: string): boolean;
+  /** Take it that there is a driver, wherever it may be. */
+  readonly has_driver?: boolean;
 }
 
 export interface DeviceCandidate {
@@ -21,6 +23,8 @@ export interface DeviceCandidate {
 export const PROVIDER_FOLDER = join('node_modules', 'onnxruntime-node', 'bin', 'napi-v6', 'linux', 'x64');
 
 const NVIDIA_DEVICES = ['/dev/nvidia0', '/dev/nvidiactl', '/dev/dxg'];
+/** Its wheels are 3 GB more, under a licence of their own: whoever wants it brings it. */
+const TENSORRT_LIBRARY = 'libnvinfer.so.10';
 const ANY_DEVICES = ['/dev/dri', ...NVIDIA_DEVICES, '/dev/mali0', '/dev/kgsl-3d0'];
 /** Name a Vulkan driver, such as one in software. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
@@ -37,20 +41,21 @@ export function deviceCandidate(kind: GpuKind, backends_dir: string, facts: Mach
   return { kind, home, missing: missingForCuda(kind, home, facts) };
 }
 
-function missingForWebgpu({ platform, environment, exists }: MachineFacts): string {
-  if (platform === 'win32' || platform === 'darwin') return '';
+function missingForWebgpu({ platform, environment, exists, has_driver }: MachineFacts): string {
+  if (platform === 'win32' || platform === 'darwin' || has_driver === true) return '';
   if (DRIVER_VARIABLES.some((name) => (environment[name] ?? '') !== '') || ANY_DEVICES.some(exists)) return '';
   return 'this machine has no graphics device (no /dev/dri, /dev/nvidia0 or /dev/dxg)';
 }
 
-function missingForCuda(kind: GpuKind, home: string, { platform, architecture, exists }: MachineFacts): string {
+function missingForCuda(kind: GpuKind, home: string, facts: MachineFacts): string {
+  const { platform, architecture, exists, has_driver } = facts;
   if (platform !== 'linux' || architecture !== 'x64')
     return `its libraries are for Linux on x64, this is ${platform} on ${architecture}`;
-  if (!NVIDIA_DEVICES.some(exists))
+  if (has_driver !== true && !NVIDIA_DEVICES.some(exists))
     return 'this machine has no NVIDIA driver (no /dev/nvidia0, /dev/nvidiactl or /dev/dxg)';
-  const provider = join(home, PROVIDER_FOLDER, `libonnxruntime_providers_${kind}.so`);
-  if (exists(provider)) return '';
-  return kind === 'cuda'
-    ? 'its libraries are not installed: tidegate setup cuda'
-    : 'its libraries are not installed: tidegate setup cuda --tensorrt';
+  if (!exists(join(home, PROVIDER_FOLDER, `libonnxruntime_providers_${kind}.so`)))
+    return 'its libraries are not installed: tidegate setup cuda';
+  if (kind === 'tensorrt' && !exists(join(home, 'lib', TENSORRT_LIBRARY)))
+    return `NVIDIA's ${TENSORRT_LIBRARY} is not in ${join(home, 'lib')}: put TensorRT's libraries there`;
+  return '';
 }

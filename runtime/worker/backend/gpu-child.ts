@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackendLost } from './backend.js';
+import { driverWords } from './driver-words.js';
 import { type GpuAnswer, GpuAnswerSchema } from './gpu-message.js';
 import type { GpuRequest } from './gpu-process.js';
 
@@ -50,7 +51,7 @@ export class GpuChild {
 
   /** What the libraries in it wrote last; '' where they said nothing. */
   get words(): string {
-    return this.#words.trim();
+    return driverWords(this.#words);
   }
 
   /** One at a time. Rejects when the process ends, and when it has not answered in time: then the process is ended too. */

@@ -1,13 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FoundDevice, GPU_KINDS } from '../../model/device.js';
+import { type FoundDevice, GPU_KINDS, type GpuKind } from '../../model/device.js';
 import type { LoadOrder } from '../messages.js';
 import { deviceCandidate, type MachineFacts, machineFacts } from './device-candidate.js';
 import { GpuChild, type GpuProgram } from './gpu-child.js';
 import { PROBE_WIDTH, probeModel } from './probe-model.js';
 
 const RUNS = 3;
+/** A device that takes this long for one run, compiling included, is one in software: no need to look again. */
+const SLOW_MS = 1500;
 /** A driver that hangs costs this much of the start, once. */
 const LIMIT_MS = 20_000;
 
@@ -16,21 +18,23 @@ export interface ProbeOptions {
   readonly backends_dir: string;
   readonly limit_ms?: number;
   readonly facts?: MachineFacts;
-  /** Another program than ours, by device. */
+  /** Which kinds; absent: all. */
+  readonly kinds?: readonly GpuKind[];
+  /** Asks the libraries even where no driver is to be seen: what they say tells whether they are complete. */
+  readonly even_without_driver?: boolean;
+  /** Another program than ours. */
   readonly entry?: string;
 }
 
 /** What this machine has besides its CPU, found by running a session on each in a process of its own. Never rejects because of a device. */
 export async function probeDevices(options: ProbeOptions): Promise<FoundDevice[]> {
-  const { backends_dir, facts = machineFacts(), limit_ms = LIMIT_MS } = options;
-  const candidates = GPU_KINDS.map((kind) => deviceCandidate(kind, backends_dir, facts));
+  const { backends_dir, facts = machineFacts(), limit_ms = LIMIT_MS, kinds = GPU_KINDS } = options;
+  const seen = options.even_without_driver === true ? { ...facts, has_driver: true } : facts;
+  const candidates = kinds.map((kind) => deviceCandidate(kind, backends_dir, seen));
   const none = candidates.every(({ missing }) => missing !== '');
   if (none)
     return candidates.map(({ kind, home, missing }) => ({ kind, home, works: false, reason: missing, speedup: 0 }));
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-probe-'));
-  try {
-    const artefact = join(folder, 'model.onnx');
-    await writeFile(artefact, probeModel());
+  return withProbeModel(async (artefact) => {
     let cpu: Timed | undefined;
     const found: FoundDevice[] = [];
     for (const { kind, home, missing } of candidates) {
@@ -45,12 +49,26 @@ export async function probeDevices(options: ProbeOptions): Promise<FoundDevice[]
       found.push({ kind, home, ...judged(timed, cpu) });
     }
     return found;
+  });
+}
+
+/** The same on the CPU: whether sessions run at all. */
+export function probeOnCpu(): Promise<Timed> {
+  return withProbeModel((artefact) => timeOn({ device: 'cpu', home: '' }, artefact, LIMIT_MS));
+}
+
+async function withProbeModel<Result>(work: (artefact: string) => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidegate-probe-'));
+  try {
+    const artefact = join(folder, 'model.onnx');
+    await writeFile(artefact, probeModel());
+    return await work(artefact);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-type Timed = { readonly best_ms: number } | { readonly failure: string };
+export type Timed = { readonly best_ms: number } | { readonly failure: string };
 
 function judged(device: Timed, cpu: Timed | undefined): Pick<FoundDevice, 'works' | 'reason' | 'speedup'> {
   if ('failure' in device) return { works: false, reason: device.failure, speedup: 0 };
@@ -72,9 +90,11 @@ async function timeOn(program: GpuProgram, artefact: string, limit_ms: number): 
     for (let run = 0; run <= RUNS; run++) {
       const begun_ms = performance.now();
       const answer = await child.request({ type: 'run', inputs: [input], wanted: ['y'] }, limit_ms);
-      if (run > 0) best_ms = Math.min(best_ms, performance.now() - begun_ms);
+      const took_ms = performance.now() - begun_ms;
+      if (run > 0 || took_ms > SLOW_MS) best_ms = Math.min(best_ms, took_ms);
       const wrong = answer.type === 'results' ? wrongValue(answer.tensors[0]?.data) : 'no result';
       if (wrong !== undefined) return { failure: `it computes ${wrong} where 1 is right` };
+      if (took_ms > SLOW_MS) break;
     }
     return { best_ms };
   } catch (error) {
