@@ -37,7 +37,7 @@ export async function setupCuda({ backends_dir, python, say }: CudaSetup): Promi
   say(await verdict(backends_dir));
 }
 
-async function placeRuntime(folder: string): Promise<void> {
+export async function placeRuntime(folder: string): Promise<void> {
   const own = createRequire(import.meta.url);
   const runtime = dirname(own.resolve('onnxruntime-node/package.json'));
   const common = dirname(dirname(dirname(own.resolve('onnxruntime-common'))));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import type { GpuSession } from '../../runtime/worker/backend/gpu-session.js';
 import { probeDevices } from '../../runtime/worker/backend/probe.js';
 import { ask, floats, repositoryIndex } from '../harness/ask.js';
 import { type Cleanup, FIXTURES, modelFolder, SERVING_MODELS } from '../harness/checkout.js';
-import { startRuntime } from '../harness/runtime.js';
+import { startRuntime, untilRunning } from '../harness/runtime.js';
 
 /** A GPU in software, which comes with the browser. */
 const SOFTWARE_GPU = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -38,6 +38,15 @@ async function scaleSession(t: Cleanup, run_ms: number): Promise<GpuSession> {
   );
   t.after(() => session.release());
   return session;
+}
+
+/** Children of this process that hold a GPU; threads have children of their own. */
+function gpuProcesses(): number[] {
+  const tasks = readdirSync('/proc/self/task');
+  const children = tasks.flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '));
+  return children
+    .filter((pid) => pid !== '' && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('gpu-process.js'))
+    .map(Number);
 }
 
 async function assertAnswers(session: GpuSession): Promise<void> {
@@ -85,6 +94,27 @@ test('a GPU process that dies loses its batch, and the next one gets a new proce
   await lost;
   await assertAnswers(session);
   assert.notEqual(session.pid, first);
+});
+
+test('a caller whose GPU process dies is told that it may send again, it is counted, and the next one is answered', {
+  skip: skip || (process.platform === 'linux' ? false : 'finds the process in /proc'),
+}, async (t) => {
+  const folder = await modelFolder(t, ['scale']);
+  await writeFile(join(folder, 'scale', 'model.yaml'), 'device: webgpu\nversions: {specific: [1]}\n');
+  const runtime = await startRuntime(t, folder);
+  const { url } = runtime;
+  const pid = gpuProcesses()[0];
+  process.kill(pid, 'SIGSTOP');
+  const asked = ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])]);
+  await untilRunning(runtime);
+  process.kill(pid, 'SIGKILL');
+  const { status, error } = await asked;
+  assert.equal(status, 503, error);
+  assert.match(error ?? '', /the GPU process ended \(SIGKILL\).*may be sent again/);
+  assert.deepEqual((await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])])).outputs.y, [2, 4, 6, 8]);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  assert.match(metrics, /^tidegate_device_lost_total\{model="scale",version="1"\} 1$/m);
+  assert.match(metrics, /^tidegate_model_device\{model="scale",version="1",device="webgpu"\} 1$/m);
 });
 
 test('a driver that hangs is given up in time, and its process is ended', { skip }, async (t) => {
