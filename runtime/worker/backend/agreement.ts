@@ -1,5 +1,6 @@
 import type { Datatype } from '../../../contract/datatype.js';
 import type { BackendTensor } from './backend.js';
+import { fromHalf } from './half-float.js';
 
 interface Tolerance {
   readonly relative: number;
@@ -10,6 +11,7 @@ interface Tolerance {
 const TOLERANCES: Partial<Record<Datatype, Tolerance>> = {
   FP32: { relative: 1e-3, absolute: 1e-4 },
   FP64: { relative: 1e-6, absolute: 1e-9 },
+  FP16: { relative: 2e-2, absolute: 1e-2 },
 };
 
 /** undefined: they agree. Otherwise where they differ first, for people. */
@@ -46,7 +48,8 @@ function bytesOf({ data }: BackendTensor): Buffer {
   return data instanceof Uint8Array ? Buffer.from(data) : Buffer.from(JSON.stringify(data));
 }
 
-function numbers(data: Uint8Array, datatype: Datatype): Float32Array | Float64Array {
+export function numbers(data: Uint8Array, datatype: Datatype): Float32Array | Float64Array {
   const { buffer } = new Uint8Array(data);
+  if (datatype === 'FP16') return Float32Array.from(new Uint16Array(buffer), fromHalf);
   return datatype === 'FP64' ? new Float64Array(buffer) : new Float32Array(buffer);
 }
