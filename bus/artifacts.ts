@@ -44,7 +44,7 @@ export class Artifacts {
     if (found === null) throw new TidegateError('NOT_FOUND', `the registry has no bytes of ${digest}`);
     yield* checked(digest, found.data);
     const error = await found.error;
-    if (error !== null) throw damaged(digest, error.message);
+    if (error instanceof Error) throw damaged(digest, error.message);
   }
 
   /** For what is small: manifests. */

@@ -22,7 +22,7 @@ export async function ask<T>(url: string, { path, body, schema }: Question<T>): 
   return answerOf(url, path, schema, response);
 }
 
-async function answerOf<T>(url: string, path: string, schema: z.ZodType<T>, response: Response): Promise<T> {
+export async function answerOf<T>(url: string, path: string, schema: z.ZodType<T>, response: Response): Promise<T> {
   const json = parseJson(await response.text());
   if (!response.ok) throw refusal(url, response.status, json);
   const answer = schema.safeParse(json);
@@ -47,7 +47,7 @@ export async function isReady(url: string): Promise<boolean> {
   return (await reach(url, '/v2/health/ready', {})).ok;
 }
 
-async function reach(url: string, path: string, init: RequestInit): Promise<Response> {
+export async function reach(url: string, path: string, init: RequestInit): Promise<Response> {
   if (!URL.canParse(path, url))
     throw new CommandError(EXIT.USAGE, `--url is '${url}': give one like http://127.0.0.1:8080`);
   try {

@@ -6,6 +6,8 @@ import type { Log } from '../std/log.js';
 import { comparisonRoutes } from './comparison/routes.js';
 import { changeRoutes } from './drift/change-routes.js';
 import { driftRoutes } from './drift/routes.js';
+import type { Fleet } from './fleet/live/fleet.js';
+import { fleetRoutes } from './fleet/routes.js';
 import { labelRoutes } from './labels/routes.js';
 import { Monitors } from './monitor/monitors.js';
 import { monitorRoutes } from './monitor/routes.js';
@@ -13,6 +15,8 @@ import { performanceRoutes } from './performance/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
 import { problemOf } from './problem.js';
 import { referenceRoutes } from './reference/routes.js';
+import { registeredVersions } from './registry/registered-versions.js';
+import { registryRoutes } from './registry/routes.js';
 
 /** What the routes work with. */
 export interface Services {
@@ -22,6 +26,8 @@ export interface Services {
   readonly now_ms: () => number;
   /** What is watched; undefined: nothing is. */
   readonly monitors?: Monitors;
+  /** Registry and nodes; undefined: this control plane has no NATS. */
+  readonly fleet?: Fleet;
   /** Told of labels that were stored. */
   readonly labelsCame?: () => void;
 }
@@ -47,6 +53,8 @@ export function createApp(services: Services): Hono {
   });
   const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
   app.route('/v1', monitorRoutes({ client, database, now_ms, monitors }));
+  const { fleet } = services;
+  if (fleet !== undefined) mountFleet(app, fleet, services);
   app.route('/v1/labels', labelRoutes(services));
   app.route('/v1/models', referenceRoutes(services));
   app.route('/v1/models', driftRoutes(services));
@@ -55,6 +63,17 @@ export function createApp(services: Services): Hono {
   app.route('/v1/models', comparisonRoutes(services));
   app.route('/v1/models', predictionRoutes(services));
   return app;
+}
+
+function mountFleet(app: Hono, fleet: Fleet, { now_ms }: Services): void {
+  app.route(
+    '/v1',
+    fleetRoutes(() => ({ ...fleet.open, registered: registeredVersions(fleet.open.registry), now_ms })),
+  );
+  app.route(
+    '/v1',
+    registryRoutes(() => ({ ...fleet.open, now_ms, author: () => 'anonymous' })),
+  );
 }
 
 /** UNKNOWN_TABLE and UNKNOWN_DATABASE of ClickHouse. */

@@ -9,6 +9,7 @@ import { listenError } from '../std/port-holder.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { createApp } from './app.js';
+import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
 import { JoinLoop } from './labels/join/loop.js';
 import { MonitorLoop } from './monitor/monitor-loop.js';
@@ -45,7 +46,8 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const joining = new JoinLoop(joiner, log);
   const labelsCame = () => joining.poke();
   const monitors = new Monitors(client, database, Date.now);
-  const app = createApp({ client, database, log, now_ms: Date.now, labelsCame, monitors });
+  const fleet = new Fleet(config, log);
+  const app = createApp({ fleet, client, database, log, now_ms: Date.now, labelsCame, monitors });
   const server = createServer(getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
@@ -59,7 +61,8 @@ export async function runControlPlane(config: Config, program: string): Promise<
   log.info({ url }, `listening on ${url}`);
   const stop = () => {
     stopped.abort();
-    server.close(() => process.exit(0));
+    const ended = fleet.close();
+    server.close(() => void ended.finally(() => process.exit(0)));
     server.closeIdleConnections();
     setTimeout(() => process.exit(0), config.limits.drain_timeout_ms).unref();
   };

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { type DesiredState, NameSchema, NODE_MODES } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
+import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { judgeModel } from './convergence.js';
 import { DeploymentSchema, type Registered, resolved, stateBefore } from './deployment.js';
@@ -22,38 +23,44 @@ const ModeSchema = z.strictObject({ mode: z.enum(NODE_MODES) });
 const NONE: Pick<DesiredState, 'placements' | 'pinned' | 'limits'> = { placements: [], pinned: false, limits: {} };
 
 /** What should be served where, and what is: docs/fleet.md. */
-export function fleetRoutes(fleet: FleetServices): Hono {
+export function fleetRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
-  app.route('/deployments', deploymentRoutes(fleet));
-  app.route('/nodes', nodeRoutes(fleet));
-  app.get('/fleet', (context) =>
-    context.json({ leader: fleet.lease.leader ?? null, leads: fleet.lease.term !== undefined }),
-  );
+  app.route('/deployments', deploymentRoutes(open));
+  app.route('/nodes', nodeRoutes(open));
+  app.get('/fleet', (context) => {
+    const { lease } = open();
+    return context.json({ leader: lease.leader ?? null, leads: lease.term !== undefined });
+  });
   return app;
 }
 
-function deploymentRoutes(fleet: FleetServices): Hono {
-  const { view, desired, registered } = fleet;
+function deploymentRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
-  app.get('/', (context) => context.json({ deployments: view.models.flatMap((model) => summary(fleet, model) ?? []) }));
+  app.get('/', (context) => {
+    const fleet = open();
+    return context.json({ deployments: fleet.view.models.flatMap((model) => summary(fleet, model) ?? []) });
+  });
   app.get('/:model', async (context) => {
+    const fleet = open();
     const model = named(context.req.param('model'));
-    const stored = await desired.read(model);
+    const stored = await fleet.desired.read(model);
     if (stored === undefined) throw notDeployed(model);
     context.header('etag', `"${stored.revision}"`);
     return context.json(whole(fleet, model, stored));
   });
   app.put('/:model', async (context) => {
+    const fleet = open();
     const model = named(context.req.param('model'));
     const wanted = parsed(DeploymentSchema, bodyObject(await context.req.text()));
-    const content = await resolved(model, wanted, registered);
-    const stored = await desired.write(model, content, revisionOf(context.req.header('if-match')));
+    const content = await resolved(model, wanted, fleet.registered);
+    const stored = await fleet.desired.write(model, content, revisionSeen(context));
     context.header('etag', `"${stored.revision}"`);
     return context.json(whole(fleet, model, stored));
   });
   app.post('/:model/rollback', async (context) => {
+    const fleet = open();
     const model = named(context.req.param('model'));
-    const history = await desired.history(model);
+    const history = await fleet.desired.history(model);
     const before = stateBefore(history);
     if (before === undefined) {
       throw new TidegateError(
@@ -64,8 +71,8 @@ function deploymentRoutes(fleet: FleetServices): Hono {
     const { placements, pinned, limits } = before.state;
     // Which nodes were chosen then may be wrong by now: the leader chooses again.
     const content = { placements: placements.map((each) => ({ ...each, assigned: [], excluded: [] })), pinned, limits };
-    const over = revisionOf(context.req.header('if-match')) ?? history.at(-1)?.revision;
-    const stored = await desired.write(model, content, over);
+    const over = revisionSeen(context) ?? history.at(-1)?.revision;
+    const stored = await fleet.desired.write(model, content, over);
     context.header('etag', `"${stored.revision}"`);
     return context.json({
       ...whole(fleet, model, stored),
@@ -73,8 +80,9 @@ function deploymentRoutes(fleet: FleetServices): Hono {
     });
   });
   app.delete('/:model', async (context) => {
+    const fleet = open();
     const model = named(context.req.param('model'));
-    if ((await desired.read(model)) === undefined) throw notDeployed(model);
+    if ((await fleet.desired.read(model)) === undefined) throw notDeployed(model);
     const { placements, ...rest } = NONE;
     const ended = {
       ...rest,
@@ -83,35 +91,40 @@ function deploymentRoutes(fleet: FleetServices): Hono {
         { selector: { labels: {} }, replicas: 'all' as const, assigned: [], excluded: [], versions: [] },
       ],
     };
-    const stored = await desired.write(model, ended, revisionOf(context.req.header('if-match')));
+    const stored = await fleet.desired.write(model, ended, revisionSeen(context));
     return context.json(whole(fleet, model, stored));
   });
   return app;
 }
 
-function nodeRoutes(fleet: FleetServices): Hono {
-  const { view, desired } = fleet;
+function nodeRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
-  app.get('/', (context) => context.json({ nodes: view.nodes.map(({ name }) => nodeOf(fleet, name)) }));
+  app.get('/', (context) => {
+    const fleet = open();
+    return context.json({ nodes: fleet.view.nodes.map(({ name }) => nodeOf(fleet, name)) });
+  });
   app.get('/:node', (context) => {
+    const fleet = open();
     const name = named(context.req.param('node'));
     const node = nodeOf(fleet, name);
     if (node === undefined) throw unknownNode(name);
-    context.header('etag', `"${view.intentRevision(name)}"`);
+    context.header('etag', `"${fleet.view.intentRevision(name)}"`);
     return context.json(node);
   });
   app.put('/:node/mode', async (context) => {
+    const fleet = open();
     const name = named(context.req.param('node'));
-    if (view.node(name) === undefined) throw unknownNode(name);
+    if (fleet.view.node(name) === undefined) throw unknownNode(name);
     const { mode } = parsed(ModeSchema, bodyObject(await context.req.text()));
-    const revision = await desired.writeMode(name, mode, revisionOf(context.req.header('if-match')));
+    const revision = await fleet.desired.writeMode(name, mode, revisionSeen(context));
     context.header('etag', `"${revision}"`);
     return context.json({ node: name, mode, revision });
   });
   app.delete('/:node', async (context) => {
+    const fleet = open();
     const name = named(context.req.param('node'));
-    if (view.node(name) === undefined) throw unknownNode(name);
-    await desired.removeNode(name);
+    if (fleet.view.node(name) === undefined) throw unknownNode(name);
+    await fleet.desired.removeNode(name);
     return context.body(null, 204);
   });
   return app;
@@ -164,14 +177,6 @@ function named(text: string): string {
   const result = NameSchema.safeParse(text);
   if (result.success) return result.data;
   throw new TidegateError('INVALID_PARAMETER', `'${text}' is no name: ${result.error.issues[0].message}`);
-}
-
-/** `If-Match: "12"`; undefined: the caller does not say what they saw. */
-function revisionOf(header: string | undefined): number | undefined {
-  if (header === undefined || header === '*') return undefined;
-  const found = /^(?:W\/)?"(\d+)"$/.exec(header);
-  if (found !== null) return Number(found[1]);
-  throw new TidegateError('INVALID_PARAMETER', `If-Match is '${header}': give the ETag that was answered, like "12"`);
 }
 
 function notDeployed(model: string): TidegateError {

@@ -93,7 +93,12 @@ export function promoted(record: ModelRecord, version: number, environment: stri
 
 export function described(
   record: ModelRecord,
-  change: Partial<Pick<ModelRecord, 'description' | 'labels'>>,
+  { description = record.description, labels = record.labels }: DescriptionChange,
 ): ModelRecord {
-  return { ...record, ...change };
+  return { ...record, description, labels };
+}
+
+interface DescriptionChange {
+  readonly description?: string | undefined;
+  readonly labels?: Record<string, string> | undefined;
 }

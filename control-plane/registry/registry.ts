@@ -1,5 +1,5 @@
-import { JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import { wasChanged } from '../../bus/conflict.js';
 import type { Bus } from '../../bus/connection.js';
 import { token } from '../../bus/declarations.js';
 import { TidegateError } from '../../contract/error.js';
@@ -14,8 +14,6 @@ export interface StoredModel {
 
 /** How often a change is tried again because somebody else changed the same model meanwhile: each of them got something done. */
 const MOST_TRIES = 100;
-/** The server's "wrong last sequence". */
-const WRONG_LAST_SEQUENCE = 10_071;
 
 /** Models and their versions in NATS. Every change goes over the revision that it was made from, so that none is ever lost. */
 export class Registry {
@@ -87,7 +85,7 @@ export class Registry {
         ? await bucket.create(keyOfModel(model), text)
         : await bucket.update(keyOfModel(model), text, over);
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return undefined;
+      if (wasChanged(error)) return undefined;
       throw error;
     }
   }

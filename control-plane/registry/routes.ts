@@ -1,10 +1,12 @@
 import { type Context, Hono } from 'hono';
+import { stream } from 'hono/streaming';
 import { z } from 'zod';
 import type { Artifacts } from '../../bus/artifacts.js';
 import { objectName } from '../../contract/artifact.js';
 import { DigestSchema, NameSchema } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
 import type { ModelRecord } from '../../contract/registry-record.js';
+import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { admitVersion, NewVersionSchema } from './admission.js';
 import { described, promoted, versionNamed, withAlias, withoutAlias } from './model-record.js';
@@ -40,7 +42,7 @@ export function registryRoutes(open: () => RegistryServices): Hono {
   app.get('/models/:model', async (context) => answer(context, await open().registry.get(modelOf(context))));
   app.patch('/models/:model', async (context) => {
     const change = parsed(DescriptionSchema, bodyObject(await context.req.text()));
-    const over = revisionOf(context);
+    const over = revisionSeen(context);
     const changed = await open().registry.change(modelOf(context), (record) => [described(record, change), undefined], {
       over,
     });
@@ -85,13 +87,13 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     const changed = await open().registry.change(
       modelOf(context),
       (record) => [withAlias(record, alias, versionNamed(record, String(version)).version), undefined],
-      { over: revisionOf(context) },
+      { over: revisionSeen(context) },
     );
     return answer(context, changed);
   });
   app.delete('/models/:model/aliases/:alias', async (context) => {
     const alias = aliasOf(context);
-    const over = revisionOf(context);
+    const over = revisionSeen(context);
     return answer(
       context,
       await open().registry.change(modelOf(context), (record) => [withoutAlias(record, alias), undefined], { over }),
@@ -111,7 +113,10 @@ function artifactRoutes(open: () => RegistryServices): Hono {
     if (size === undefined) throw new TidegateError('NOT_FOUND', `the registry has no bytes of ${digest}`);
     context.header('content-length', String(size));
     context.header('content-type', 'application/octet-stream');
-    return context.body(context.req.method === 'HEAD' ? null : ReadableStream.from(artifacts.get(objectName(digest))));
+    if (context.req.method === 'HEAD') return context.body(null);
+    return stream(context, async (answer) => {
+      for await (const chunk of artifacts.get(objectName(digest))) await answer.write(chunk);
+    });
   });
   app.put('/:digest', async (context) => {
     const digest = digestIn(context);
@@ -166,16 +171,4 @@ function digestIn(context: Context): string {
   const result = DigestSchema.safeParse(text);
   if (result.success) return result.data;
   throw new TidegateError('INVALID_PARAMETER', `'${text}' is no digest: ${result.error.issues[0].message}`);
-}
-
-function revisionOf(context: Context): number | undefined {
-  return ifMatch(context.req.header('if-match'));
-}
-
-/** `If-Match: "12"`; undefined: the caller does not say what they saw. */
-export function ifMatch(header: string | undefined): number | undefined {
-  if (header === undefined || header === '*') return undefined;
-  const found = /^(?:W\/)?"(\d+)"$/.exec(header);
-  if (found !== null) return Number(found[1]);
-  throw new TidegateError('INVALID_PARAMETER', `If-Match is '${header}': give the ETag that was answered, like "12"`);
 }

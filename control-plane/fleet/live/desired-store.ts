@@ -1,4 +1,4 @@
-import { JetStreamApiError } from '@nats-io/jetstream';
+import { wasChanged } from '../../../bus/conflict.js';
 import type { Bus } from '../../../bus/connection.js';
 import { keyOf } from '../../../bus/declarations.js';
 import {
@@ -60,7 +60,7 @@ export class DesiredStore {
       const written = over === undefined ? await desired.create(key, text) : await desired.update(key, text, over);
       return { state: next, revision: written };
     } catch (error) {
-      if (isLate(error)) throw changed(model, revision ?? current?.revision ?? 0, undefined);
+      if (wasChanged(error)) throw changed(model, revision ?? current?.revision ?? 0, undefined);
       throw unavailable(error);
     }
   }
@@ -91,7 +91,7 @@ export class DesiredStore {
     try {
       return found === undefined ? await intents.create(key, text) : await intents.update(key, text, before);
     } catch (error) {
-      if (isLate(error)) throw changed(node, before, undefined);
+      if (wasChanged(error)) throw changed(node, before, undefined);
       throw unavailable(error);
     }
   }
@@ -121,13 +121,6 @@ function changed(name: string, over: number, found: number | undefined): Tidegat
     'CONFLICT',
     `'${name}' has changed since revision ${over}${now}: read it again, and change what it is now`,
   );
-}
-
-/** The server's "wrong last sequence". */
-const WRONG_LAST_SEQUENCE = 10_071;
-
-function isLate(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE;
 }
 
 function unavailable(cause: unknown): TidegateError {

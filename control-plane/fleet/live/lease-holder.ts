@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KV } from '@nats-io/kv';
 import { z } from 'zod';
 import type { Bus } from '../../../bus/connection.js';
@@ -87,6 +88,7 @@ export class LeaseHolder {
   }
 
   #tell(event: LeaseEvent): void {
+    if (this.#stopped.signal.aborted) return;
     const { state, effects } = leaseStep(this.#state, event, this.#now_ms());
     this.#state = state;
     const leads = this.term !== undefined;
@@ -105,12 +107,16 @@ export class LeaseHolder {
       if (!this.#bus.isConnected) throw new Error('NATS is away');
       const lease = await this.#bus.bucket('lease');
       const text = JSON.stringify({ v: 1, ...record });
-      const revision = await lease.update(this.#key, text, over, LEASE_TIMES.renew_ms);
+      const key = this.#key;
+      const revision =
+        over === 0 ? await lease.create(key, text) : await lease.update(key, text, over, LEASE_TIMES.renew_ms);
       this.#tell({ type: 'written', op, revision });
-    } catch {
-      // Another was faster, or nobody knows whether it was written: the key tells.
-      this.#tell({ type: 'refused', op });
+    } catch (error) {
+      // Another was faster, or nobody knows whether it was written: the key tells, and only then is it tried again.
+      this.#log.debug({ error }, 'the lease was not written');
+      await sleep(TICK_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
       await this.#look().catch(() => undefined);
+      this.#tell({ type: 'refused', op });
     }
   }
 
