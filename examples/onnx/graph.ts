@@ -4,7 +4,9 @@ import { MessageWriter } from '../../std/protobuf-writer.js';
 const IR_VERSION = 8;
 const OPSET = 17;
 const FLOAT = 1;
+const INT64 = 7;
 const ATTRIBUTE_INT = 2;
+const ATTRIBUTE_INTS = 7;
 
 /** A named FP32 tensor of the graph's face; a text dimension is symbolic. */
 export interface GraphTensor {
@@ -15,7 +17,8 @@ export interface GraphTensor {
 export interface GraphConstant {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array;
+  /** FP32, or INT64 for the shapes and axes that operators take as inputs. */
+  readonly values: Float32Array | BigInt64Array;
 }
 
 export interface GraphNode {
@@ -23,7 +26,7 @@ export interface GraphNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Whole numbers from 0 only. */
-  readonly attributes?: Readonly<Record<string, number>>;
+  readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
 }
 
 export interface Graph {
@@ -68,9 +71,16 @@ function encodeNode(node: GraphNode): MessageWriter {
   for (const output of node.outputs) message.text(2, output);
   message.text(3, node.outputs[0]).text(4, node.operator);
   for (const [name, value] of Object.entries(node.attributes ?? {})) {
-    message.message(5, new MessageWriter().text(1, name).integer(3, value).integer(20, ATTRIBUTE_INT));
+    message.message(5, encodeAttribute(name, value));
   }
   return message;
+}
+
+function encodeAttribute(name: string, value: number | readonly number[]): MessageWriter {
+  const message = new MessageWriter().text(1, name);
+  if (typeof value === 'number') return message.integer(3, value).integer(20, ATTRIBUTE_INT);
+  for (const each of value) message.integer(8, each);
+  return message.integer(20, ATTRIBUTE_INTS);
 }
 
 function encodeConstant({ name, shape, values }: GraphConstant): MessageWriter {
@@ -80,7 +90,8 @@ function encodeConstant({ name, shape, values }: GraphConstant): MessageWriter {
   }
   const message = new MessageWriter();
   for (const dim of shape) message.integer(1, dim);
-  return message.integer(2, FLOAT).text(8, name).bytes(9, littleEndian(values));
+  const type = values instanceof Float32Array ? FLOAT : INT64;
+  return message.integer(2, type).text(8, name).bytes(9, littleEndian(values));
 }
 
 function encodeTensor({ name, shape }: GraphTensor): MessageWriter {
@@ -92,8 +103,12 @@ function encodeTensor({ name, shape }: GraphTensor): MessageWriter {
   return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, tensor));
 }
 
-function littleEndian(values: Float32Array): Uint8Array {
-  const view = new DataView(new ArrayBuffer(values.length * 4));
-  for (let i = 0; i < values.length; i++) view.setFloat32(i * 4, values[i], true);
+function littleEndian(values: Float32Array | BigInt64Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(values.byteLength));
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at];
+    if (typeof value === 'bigint') view.setBigInt64(at * 8, value, true);
+    else view.setFloat32(at * 4, value, true);
+  }
   return new Uint8Array(view.buffer);
 }
