@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findNatsServer } from '../bus/server/nats-program.js';
+import { TidegateError } from '../contract/error.js';
 import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { demoMonitors, startDemo } from './demo.js';
@@ -27,13 +29,29 @@ export async function up(config: Config, { demo }: UpOptions): Promise<void> {
   });
   const hasEngine = isInstalled('chdb');
   const watched = demo && config.monitors === '' ? demoMonitors() : config.monitors;
-  const machine = await startMachine({ ...config, monitors: watched }, log, config.clickhouse_url === '' && hasEngine);
+  const own = { store: config.clickhouse_url === '' && hasEngine, nats_server: await natsServer(config) };
+  const machine = await startMachine({ ...config, monitors: watched }, log, own);
   stopOnSignals(machine, log);
   while (!(await isReady(machine.runtime_url))) await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   console.log(await welcome(machine));
+  if (machine.nats_url === '') console.log(NO_FLEET);
   if (machine.clickhouse_url === '') console.log(NO_ENGINE);
   else if (demo && (await startDemo(machine))) console.log(FLOWING);
 }
+
+/** undefined: there is none, which keeps nothing but the fleet from running. */
+async function natsServer(config: Config): Promise<string | undefined> {
+  if (config.nats_url !== '') return undefined;
+  try {
+    return await findNatsServer(config.nats_server, config.data_dir, (line) => console.log(line));
+  } catch (error) {
+    if (config.nats_server !== '' || !(error instanceof TidegateError)) throw error;
+    console.log(error.message);
+    return undefined;
+  }
+}
+
+const NO_FLEET = 'There is no NATS, so no registry and no fleet: this node serves its folder of models.';
 
 const NO_ENGINE =
   'Predictions are not logged: the package chdb has no binary for this platform. Name a ClickHouse server with CLICKHOUSE_URL.';

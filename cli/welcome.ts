@@ -21,7 +21,12 @@ interface ReadyModel {
 }
 
 /** What is served, a request to paste, and the addresses to open. */
-export async function welcome({ runtime_url: url, control_url, clickhouse_url }: RunningMachine): Promise<string> {
+export async function welcome({
+  runtime_url: url,
+  control_url,
+  clickhouse_url,
+  nats_url,
+}: RunningMachine): Promise<string> {
   const index = await ask(url, { path: '/v2/repository/index', body: {}, schema: IndexSchema });
   const ready = new Map<string, ReadyModel>();
   for (const { name, state } of index) if (state === 'READY') ready.set(name, await readyModel(url, name));
@@ -36,6 +41,9 @@ export async function welcome({ runtime_url: url, control_url, clickhouse_url }:
     ['WebSocket', `${url.replace('http', 'ws')}/v2/ws  (docs/websocket.md)`],
     ...(control_url === '' ? [] : [['Control', `${control_url}/v1  (docs/control-plane.md)`]]),
     ...(clickhouse_url === '' ? [] : [['Log', `${clickhouse_url}  (ClickHouse; docs/prediction-log.md)`]]),
+    ...(nats_url === '' || control_url === ''
+      ? []
+      : [['Fleet', 'npx tidegate push DIR --model NAME, then npx tidegate deploy NAME@1  (docs/fleet.md)']]),
     ...(ready.has('flights') ? [['Replay', `npm run example:flights -- --url ${url}`]] : []),
     ['Stop', 'Ctrl-C'],
   ];

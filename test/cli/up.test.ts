@@ -3,8 +3,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { findNatsServer } from '../../bus/server/nats-program.js';
 import { until } from '../harness/ask.js';
 import { BUILT, modelFolder } from '../harness/checkout.js';
+import { PROGRAMS } from '../harness/nats-process.js';
 import { tidegate } from './command.js';
 
 test('up prints what is served, a curl line that works when pasted, and addresses; a signal ends it with 0', async (t) => {
@@ -20,6 +22,10 @@ test('up prints what is served, a curl line that works when pasted, and addresse
     '0',
     '--control-port',
     '0',
+    '--nats-port',
+    '0',
+    '--nats-server',
+    await findNatsServer('', PROGRAMS, () => undefined),
   ];
   const child = spawn(process.execPath, args, { cwd: models, stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)));
@@ -38,6 +44,13 @@ test('up prints what is served, a curl line that works when pasted, and addresse
   assert.equal(flag, '-s');
   const answer = await fetch(address, { method: 'POST', body });
   assert.equal(answer.status, 200, await answer.text());
+  const control = /^Control: +(http:\S+)\/v1/m.exec(output)?.[1] ?? '';
+  const push = ['push', join(models, 'text', '1'), '--model', 'pushed', '--control-url', control];
+  const pushed = await tidegate(push);
+  assert.equal(pushed.code, 0, pushed.stderr);
+  const deployed = await tidegate(['deploy', 'pushed@1', '--control-url', control]);
+  assert.equal(deployed.code, 0, deployed.stdout + deployed.stderr);
+  assert.equal((await fetch(`${url}/v2/models/pushed/ready`)).status, 200, 'the fleet of one serves what was deployed');
   child.kill('SIGTERM');
   assert.equal(await ended, 0);
 });

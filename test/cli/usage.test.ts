@@ -10,6 +10,19 @@ const COMMANDS = [
   ['runtime'],
   ['store'],
   ['control-plane'],
+  ['nats'],
+  ['check'],
+  ['push'],
+  ['registry'],
+  ['versions'],
+  ['alias'],
+  ['promote'],
+  ['deploy'],
+  ['rollback'],
+  ['undeploy'],
+  ['deployments'],
+  ['nodes', 'list'],
+  ['nodes', 'drain'],
   ['drift'],
   ['references', 'list'],
   ['references', 'show'],
@@ -27,7 +40,7 @@ for (const command of COMMANDS) {
     const { code, stdout, stderr } = await tidegate([...command, '--help']);
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^Usage: tidegate/);
-    assert.match(stdout, /Examples?:\n {2}((TIDEGATE|CLICKHOUSE)_\w+=\S+ )?tidegate /);
+    assert.match(stdout, /Examples?:\n {2}((TIDEGATE|CLICKHOUSE|NATS)_\w+=\S+ )?tidegate /);
   });
 }
 

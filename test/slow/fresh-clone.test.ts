@@ -25,7 +25,12 @@ async function startedByNpm(t: TestContext, folder: string): Promise<{ npm: Prog
     t,
     ['npm', 'start'],
     folder,
-    userEnvironment({ TIDEGATE_HTTP_PORT: '0', TIDEGATE_STORE_PORT: '0', TIDEGATE_CONTROL_PORT: '0' }),
+    userEnvironment({
+      TIDEGATE_HTTP_PORT: '0',
+      TIDEGATE_STORE_PORT: '0',
+      TIDEGATE_CONTROL_PORT: '0',
+      TIDEGATE_NATS_PORT: '0',
+    }),
   );
   const [, curl] = await npm.says(/^ *(curl .*)$/m);
   const [, url] = await npm.says(/^Open: +(http\S+)/m);
@@ -104,7 +109,7 @@ describe('from a fresh clone', { concurrency: 1 }, () => {
     assert.equal((await fetch(`${runtime.url}/v2/models/scale/ready`)).status, 200);
     const up = new Program(
       t,
-      [command, 'up', '--port', '0', '--store-port', '0', '--control-port', '0'],
+      [command, 'up', '--port', '0', '--store-port', '0', '--control-port', '0', '--nats-port', '0'],
       folder,
       userEnvironment(),
     );
