@@ -56,6 +56,18 @@ export const ERROR_KINDS = {
   BUS_UNAVAILABLE: { http: 503, retryable: true },
   /** Somebody else changed the same thing meanwhile: look at it again, and say what is wanted of it now. */
   CONFLICT: { http: 409, retryable: false },
+  /** Nobody is named, or the token is unknown, expired or revoked. */
+  UNAUTHENTICATED: { http: 401, retryable: false },
+  /** Known, but what is asked takes another role, environment or origin. */
+  FORBIDDEN: { http: 403, retryable: false },
+  /** Too many refused attempts from one address. */
+  TOO_MANY_FAILURES: { http: 429, retryable: true },
+  /** `If-Match` names a state that is no longer the current one. */
+  PRECONDITION_FAILED: { http: 412, retryable: false },
+  /** A change that must say, by `If-Match`, which state it was made from. */
+  PRECONDITION_REQUIRED: { http: 428, retryable: false },
+  /** The `Idempotency-Key` came before, with another request. */
+  IDEMPOTENCY_MISMATCH: { http: 422, retryable: false },
   /** The tables belong to a newer program. */
   SCHEMA_NEWER: { http: 500, retryable: false },
   UNSUPPORTED: { http: 501, retryable: false },

@@ -1,0 +1,92 @@
+import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const NEWLINE = 0x0a;
+
+/**
+ * A file of JSON lines that only grows, for one process at a time. What was appended survives the process and the machine: `append` returns when
+ * the disk has it. A line that a crash cut short was never acknowledged, and is cut off when the journal is opened again.
+ */
+export class Journal {
+  readonly path: string;
+  #file: number;
+  #size_bytes: number;
+  #isBroken = false;
+
+  private constructor(path: string, file: number, size_bytes: number) {
+    this.path = path;
+    this.#file = file;
+    this.#size_bytes = size_bytes;
+  }
+
+  /** Opens or makes it, and hands every whole line to `visit`, with the byte where it begins. Throws what `visit` and the file system throw. */
+  static open(path: string, visit: (line: string, at_bytes: number) => void): Journal {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const file = openSync(path, 'a+', 0o600);
+    try {
+      const bytes = readFileSync(path);
+      let begin = 0;
+      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
+        if (end > begin) visit(bytes.toString('utf8', begin, end), begin);
+        begin = end + 1;
+      }
+      if (begin < bytes.length) ftruncateSync(file, begin);
+      fsyncSync(file);
+      syncDirectory(path);
+      return new Journal(path, file, begin);
+    } catch (error) {
+      closeSync(file);
+      throw error;
+    }
+  }
+
+  get size_bytes(): number {
+    return this.#size_bytes;
+  }
+
+  /** Throws what the file system throws; then nothing of the line is kept, and the next may be tried. */
+  append(line: string): void {
+    const bytes = Buffer.from(`${line}\n`);
+    // Half a line, and the next behind it, would make both unreadable.
+    if (this.#isBroken) ftruncateSync(this.#file, this.#size_bytes);
+    this.#isBroken = true;
+    for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written);
+    fsyncSync(this.#file);
+    this.#isBroken = false;
+    this.#size_bytes += bytes.length;
+  }
+
+  /** Puts these lines in the place of all: either the old or the new are there after a crash. */
+  replace(lines: readonly string[]): void {
+    const draft = `${this.path}.new`;
+    const file = openSync(draft, 'w', 0o600);
+    try {
+      const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(draft, this.path);
+    syncDirectory(this.path);
+    closeSync(this.#file);
+    this.#file = openSync(this.path, 'a', 0o600);
+    this.#size_bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    this.#isBroken = false;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** A new name is only there after a loss of power when its folder was written too. */
+function syncDirectory(path: string): void {
+  if (process.platform === 'win32') return;
+  const directory = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
