@@ -1,13 +1,13 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nkeys } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { NameSchema } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
+import { createFile } from '../../std/exclusive-file.js';
 import { nodePermissions } from '../permissions.js';
 import type { BusUser } from './server-config.js';
 
-const USERS = 'users.json';
 const UserSchema = z.object({
   name: NameSchema,
   /** `control`: everything; `node`: what a node of this name in this environment needs. */
@@ -16,61 +16,59 @@ const UserSchema = z.object({
   nkey: z.string().regex(/^U[A-Z2-7]{55}$/),
 });
 type KnownUser = z.infer<typeof UserSchema>;
+type Identity = Omit<KnownUser, 'nkey'>;
 
-/** Users of the server of this machine. What is secret is in files of their own, for the processes that they are meant for; the server knows public keys. */
+/**
+ * Users of the server of this machine, a file for each: several may be made at once. What is secret is in files of their own, for the processes that they
+ * are meant for; the server knows public keys.
+ */
 export async function busUsers(directory: string, environment: string): Promise<readonly BusUser[]> {
-  const known = await readUsers(directory);
-  if (!known.some(({ role }) => role === 'control')) {
-    known.push(await newUser(directory, { name: 'control', role: 'control', environment }));
-    await writeUsers(directory, known);
-  }
-  return known.map(({ nkey, role, name, environment: own }) =>
+  await known(directory, { name: 'control', role: 'control', environment });
+  const folder = usersFolder(directory);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  const users = await Promise.all(names.map((name) => readUser(join(folder, name))));
+  return users.map(({ nkey, role, name, environment: own }) =>
     role === 'control' ? { nkey } : { nkey, permissions: nodePermissions(own, name) },
   );
 }
 
 /** The file with the seed of a node: made where there is none yet. A running server takes it after a reload. */
 export async function nodeSeed(directory: string, environment: string, name: string): Promise<string> {
-  const known = await readUsers(directory);
-  const isKnown = known.some((each) => each.role === 'node' && each.name === name && each.environment === environment);
-  if (!isKnown) {
-    known.push(await newUser(directory, { name, role: 'node', environment }));
-    await writeUsers(directory, known);
-  }
-  return seedFile(directory, { name, role: 'node', environment });
+  return known(directory, { name, role: 'node', environment });
 }
 
 export function controlSeed(directory: string): string {
   return seedFile(directory, { name: 'control', role: 'control', environment: '' });
 }
 
-function seedFile(directory: string, { name, role, environment }: Omit<KnownUser, 'nkey'>): string {
-  return join(directory, 'keys', role === 'control' ? 'control.nk' : `node.${environment}.${name}.nk`);
+function usersFolder(directory: string): string {
+  return join(directory, 'users');
 }
 
-async function newUser(directory: string, user: Omit<KnownUser, 'nkey'>): Promise<KnownUser> {
-  const pair = nkeys.createUser();
+function seedFile(directory: string, identity: Identity): string {
+  return join(directory, 'keys', `${idOf(identity)}.nk`);
+}
+
+function idOf({ name, role, environment }: Identity): string {
+  return role === 'control' ? 'control' : `node.${environment}.${name}`;
+}
+
+/** The seed is written first: a user whose seed nobody has would be of no use. Whoever comes second finds both. */
+async function known(directory: string, identity: Identity): Promise<string> {
+  const seed = seedFile(directory, identity);
   await mkdir(join(directory, 'keys'), { recursive: true, mode: 0o700 });
-  await writeFile(seedFile(directory, user), pair.getSeed(), { mode: 0o600 });
-  return { ...user, nkey: pair.getPublicKey() };
+  await mkdir(usersFolder(directory), { recursive: true, mode: 0o700 });
+  createFile(seed, new TextDecoder().decode(nkeys.createUser().getSeed()));
+  const pair = nkeys.fromSeed(new TextEncoder().encode((await readFile(seed, 'utf8')).trim()));
+  const user: KnownUser = { ...identity, nkey: pair.getPublicKey() };
+  createFile(join(usersFolder(directory), `${idOf(identity)}.json`), `${JSON.stringify(user, undefined, 2)}\n`);
+  return seed;
 }
 
-async function readUsers(directory: string): Promise<KnownUser[]> {
-  const path = join(directory, USERS);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '[]';
-    throw error;
-  });
+async function readUser(path: string): Promise<KnownUser> {
   try {
-    return z.array(UserSchema).parse(JSON.parse(text));
+    return UserSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
     throw new TidegateError('INVALID_CONFIG', `${path} cannot be read: ${String(cause)}`, { cause });
   }
-}
-
-/** Whole at every moment: a server that reads half of its users would lock the others out. */
-async function writeUsers(directory: string, users: readonly KnownUser[]): Promise<void> {
-  const path = join(directory, USERS);
-  await writeFile(`${path}.new`, `${JSON.stringify(users, undefined, 2)}\n`, { mode: 0o600, flush: true });
-  await rename(`${path}.new`, path);
 }

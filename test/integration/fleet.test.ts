@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { AdderLoad } from '../harness/adder-load.js';
+import { until } from '../harness/ask.js';
+import { asked, startFleet } from '../harness/fleet.js';
+
+const ADDS = new Map([
+  ['1', 1],
+  ['2', 2],
+]);
+
+test('a version that is pushed and deployed is served by every node of the ring; a swap and a rollback fail no request', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const [first, second] = await Promise.all([fleet.node('edge-1', 'ring=a'), fleet.node('edge-2', 'ring=b')]);
+  await asked(control, ['push', await fleet.adder(1), '--model', 'adder', '--alias', 'champion']);
+  assert.match(await asked(control, ['push', await fleet.adder(2), '--model', 'adder']), /adder version 2/);
+  assert.match(await asked(control, ['push', await fleet.adder(2), '--model', 'adder']), /version 2: the same content/);
+  assert.match(await asked(control, ['deploy', 'adder@champion', '--selector', 'ring=a']), /epoch \d+: converged/);
+  assert.notEqual((await fetch(`${second.url}/v2/models/adder/ready`)).status, 200);
+  await asked(control, ['deploy', 'adder@1']);
+  const loads = [first, second].map((node) => new AdderLoad(node, 'adder', ADDS));
+  for (let round = 0; round < 3; round++) {
+    await asked(control, ['deploy', 'adder@2']);
+    await asked(control, ['rollback', 'adder']);
+  }
+  await asked(control, ['deploy', 'adder@2', '--canary', '1=50']);
+  await Promise.all(loads.map((load) => load.stop()));
+  for (const load of loads) {
+    assert.deepEqual(load.failures, []);
+    assert.ok((load.versions.get('1') ?? 0) > 0 && (load.versions.get('2') ?? 0) > 0);
+  }
+});
+
+test('kill -9 of NATS, of the control plane and of another node fails no request; what was asked meanwhile is done when they are back', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const [first, second] = await Promise.all([fleet.node('edge-1'), fleet.node('edge-2')]);
+  await asked(control, ['push', await fleet.adder(1), '--model', 'adder']);
+  await asked(control, ['push', await fleet.adder(2), '--model', 'adder']);
+  await asked(control, ['deploy', 'adder@1']);
+  const load = new AdderLoad(first, 'adder', ADDS);
+  const before = load.answered;
+  await fleet.nats.kill();
+  await until('the node answers without NATS', () => load.answered > before + 50);
+  assert.match(await asked(control, ['deploy', 'adder@2', '--wait', '0'], 1), /BUS_UNAVAILABLE/);
+  await fleet.nats.restart();
+  await until('the control plane has NATS again', async () => (await fetch(`${control.url}/v1/models/adder`)).ok);
+  await second.kill();
+  await asked(control, ['deploy', 'adder@2', '--wait', '0']);
+  await control.kill();
+  await control.start();
+  await second.start();
+  const converged = async (): Promise<boolean> => {
+    const text = await asked(control, ['deployments']).catch(() => '');
+    return /adder +2 +\d+ +converged +2 of 2/.test(text);
+  };
+  await until('both nodes serve what was desired', converged);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.equal((await fetch(`${second.url}/v2/models/adder/versions/2/ready`)).status, 200);
+});
+
+test('a node that starts without NATS serves what it knew last, from its own disk, and says so', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const node = await fleet.node('edge-1');
+  await asked(control, ['push', await fleet.adder(2), '--model', 'adder']);
+  await asked(control, ['deploy', 'adder@1']);
+  await node.kill();
+  await fleet.nats.kill();
+  await node.start();
+  await until('it serves', async () => (await fetch(`${node.url}/v2/models/adder/ready`)).status === 200);
+  assert.match(node.output, /model adder begins with epoch \d+, from this node's disk/);
+  assert.match(node.output, /this node is without its fleet/);
+  await fleet.nats.restart();
+  await until('it is heard of again', () =>
+    asked(control, ['nodes']).then(
+      (text) => /edge-1 .*adder@1/.test(text),
+      () => false,
+    ),
+  );
+});
+
+test('when the control plane that leads is killed, another one takes over within 10 s and finishes what was begun', async (t) => {
+  const fleet = await startFleet(t);
+  const controls = await Promise.all([fleet.control('control-1'), fleet.control('control-2')]);
+  await fleet.node('edge-1', 'ring=a');
+  const leads = async (url: string): Promise<boolean> => {
+    const text = await fetch(`${url}/v1/fleet`).then((response) => response.text());
+    return /"leads":true/.test(text);
+  };
+  let leader = -1;
+  await until('one of them leads', async () => {
+    const each = await Promise.all(controls.map(({ url }) => leads(url).catch(() => false)));
+    leader = each.indexOf(true);
+    assert.ok(each.filter(Boolean).length <= 1, 'never two');
+    return leader >= 0;
+  });
+  const other = controls[1 - leader];
+  await asked(other, ['push', await fleet.adder(1), '--model', 'adder']);
+  // One replica is placed by whoever leads: nobody else chooses its node.
+  await asked(controls[leader], ['deploy', 'adder@1', '--replicas', '1', '--wait', '0']);
+  await controls[leader].kill();
+  const killed_ms = performance.now();
+  await until('the other one leads', () => leads(other.url));
+  assert.ok(performance.now() - killed_ms < 10_000, `it took ${performance.now() - killed_ms} ms`);
+  await until('and has placed it', () =>
+    asked(other, ['deployments']).then((text) => /adder +1 +\d+ +converged +1 of 1/.test(text)),
+  );
+});
+
+test('what is wrong with a push is told, and nothing of it is a version', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const directory = await fleet.adder(1);
+  await writeFile(`${directory}/model.onnx`, Buffer.from('not a model at all'));
+  assert.match(await asked(control, ['push', directory, '--model', 'adder'], 3), /not accepted.*MODEL_LOAD_FAILED/s);
+  assert.match(await asked(control, ['push', directory, '--model', 'Ad der'], 3), /'Ad der' is no name of a model/);
+  assert.match(await asked(control, ['versions', 'adder'], 3), /no model 'adder'/);
+  await asked(control, ['push', await fleet.adder(1), '--model', 'adder']);
+  assert.match(await asked(control, ['alias', 'adder', 'champion', '7'], 3), /no version 7/);
+  assert.match(await asked(control, ['deploy', 'adder@2'], 3), /no version 2/);
+  assert.match(await asked(control, ['deploy', 'adder@nobody'], 3), /no version or alias 'nobody'/);
+  const wrong = await fetch(`${control.url}/v1/deployments/adder`, {
+    method: 'PUT',
+    body: JSON.stringify({ placement: [] }),
+  });
+  assert.equal(wrong.status, 400);
+  assert.match(await wrong.text(), /did you mean 'placements'/);
+  const first = await fetch(`${control.url}/v1/models/adder`);
+  const etag = first.headers.get('etag') ?? '';
+  const change = (text: string) =>
+    fetch(`${control.url}/v1/models/adder`, {
+      method: 'PATCH',
+      headers: { 'if-match': etag },
+      body: JSON.stringify({ description: text }),
+    });
+  assert.equal((await change('mine')).status, 200);
+  const late = await change('and mine');
+  assert.equal(late.status, 409);
+  assert.match(await late.text(), /has changed since revision/);
+  const sent = await fetch(`${control.url}/v1/artifacts/sha256:${'0'.repeat(64)}`, {
+    method: 'PUT',
+    body: 'other bytes',
+  });
+  assert.equal(sent.status, 400);
+  assert.match(await sent.text(), /are damaged/);
+});
