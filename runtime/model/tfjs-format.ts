@@ -9,7 +9,10 @@ const TensorShapeSchema = z.looseObject({
 
 const TensorInfoSchema = z.looseObject({
   name: z.string().optional(),
-  dtype: z.union([z.string(), z.number()]).optional(),
+  dtype: z
+    .union([z.string(), z.number()])
+    .nullish()
+    .transform((type) => type ?? undefined),
   tensorShape: TensorShapeSchema.optional(),
 });
 
@@ -18,7 +21,15 @@ const GraphSignatureSchema = z.looseObject({
   outputs: z.record(z.string(), TensorInfoSchema).default({}),
 });
 
-const NodeSchema = z.looseObject({ name: z.string(), op: z.string() });
+const TypeSchema = z.union([z.string(), z.number()]);
+const NodeSchema = z.looseObject({
+  name: z.string(),
+  op: z.string(),
+  input: z.array(z.string()).default([]),
+  attr: z
+    .record(z.string(), z.looseObject({ type: TypeSchema.optional(), shape: TensorShapeSchema.optional() }))
+    .default({}),
+});
 const GraphSchema = z.looseObject({
   node: z.array(NodeSchema).min(1),
   // The library reads it without asking whether it is there.
@@ -65,6 +76,7 @@ export const TfjsModelSchema = z.looseObject({
 export { GraphSchema, LayersConfigSchema, LayersTopologySchema };
 
 export type TfjsModel = z.infer<typeof TfjsModelSchema>;
+export type GraphNode = z.infer<typeof NodeSchema>;
 export type TfjsGraph = z.infer<typeof GraphSchema>;
 export type GraphSignature = z.infer<typeof GraphSignatureSchema>;
 export type TensorInfo = z.infer<typeof TensorInfoSchema>;

@@ -73,6 +73,20 @@ export const WHERE_GRAPH = {
   weightsManifest: [],
 };
 
+/** Gives back what it is given. */
+export function echoGraph(dtype: string): object {
+  const x = { name: 'x:0', dtype, tensorShape: size(-1) };
+  return {
+    format: 'graph-model',
+    signature: { inputs: { x }, outputs: { y: { ...x, name: 'y:0' } } },
+    modelTopology: {
+      node: [node('x', 'Placeholder', [], dtype), node('y', 'Identity', ['x'], dtype)],
+      versions: { producer: 1 },
+    },
+    weightsManifest: [],
+  };
+}
+
 export const DENSE_LAYERS = {
   format: 'layers-model',
   modelTopology: {

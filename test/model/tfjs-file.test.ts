@@ -53,14 +53,45 @@ test('a model.json of which half was copied, or of something else, is refused wi
   assert.throws(() => readTfjsFile(path), /neither a GraphModel nor a LayersModel/);
 });
 
-for (const dtype of ['DT_INT64', 'DT_STRING', 'DT_HALF', 'DT_DOUBLE']) {
+for (const dtype of ['DT_BFLOAT16', 'DT_UINT16', 'DT_HALF', 'DT_DOUBLE']) {
   test(`an input of ${dtype} is refused by its name`, async (t) => {
     const inputs = { x: { ...DENSE_GRAPH.signature.inputs.x, dtype } };
     const model = { ...DENSE_GRAPH, signature: { ...DENSE_GRAPH.signature, inputs } };
     const path = await writeTfjsModel(await temporaryFolder(t), 'm', model);
-    assert.throws(() => readTfjsFile(path), new RegExp(`input 'x' has type ${dtype}, .*DT_INT32`));
+    assert.throws(
+      () => readTfjsFile(path),
+      new RegExp(`input 'x' has type ${dtype}, which TensorFlow.js has no kernels for: it has DT_FLOAT`),
+    );
   });
 }
+
+test('without a signature the inputs are the placeholders, and the outputs the nodes that nothing follows', async (t) => {
+  const { signature: _none, ...unsigned } = DENSE_GRAPH;
+  const path = await writeTfjsModel(await temporaryFolder(t), 'm', unsigned);
+  assert.throws(() => readTfjsFile(path), /how many dimensions input 'x_in' has: give them in model\.yaml/);
+  const shapes = new Map([
+    ['x_in', [-1, 3]],
+    ['above', [-1, 2]],
+  ]);
+  const { signature } = readTfjsFile(path, shapes);
+  const brief = [...signature.inputs, ...signature.outputs].map(({ name, datatype, shape }) => [name, datatype, shape]);
+  assert.deepEqual(brief, [
+    ['x_in', 'FP32', [-1, 3]],
+    ['above', 'BOOL', [-1, 2]],
+  ]);
+});
+
+test('what a signature leaves out is taken from the node that it names', async (t) => {
+  const size = { dim: [{ size: '-1' }, { size: '3' }] };
+  const [x, ...others] = DENSE_GRAPH.modelTopology.node;
+  const node = [{ ...x, attr: { dtype: { type: 4 }, shape: { shape: size } } }, ...others];
+  const outputs = { y: { name: 'relu:0', dtype: null, tensorShape: size } };
+  const signature = { inputs: {}, outputs };
+  const model = { ...DENSE_GRAPH, signature, modelTopology: { ...DENSE_GRAPH.modelTopology, node } };
+  const read = readTfjsFile(await writeTfjsModel(await temporaryFolder(t), 'm', model)).signature;
+  assert.deepEqual([read.inputs[0].datatype, read.inputs[0].shape], ['UINT8', [-1, 3]]);
+  assert.equal(read.outputs[0].datatype, 'FP32');
+});
 
 test('weights outside of the directory of the version are not read', async (t) => {
   const weightsManifest = [{ ...DENSE_GRAPH.weightsManifest[0], paths: ['../../other/1/weights.bin'] }];

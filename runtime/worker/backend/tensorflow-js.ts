@@ -5,11 +5,11 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import type { Datatype } from '../../../contract/datatype.js';
 import { readTfjsFile, type TfjsFile } from '../../model/tfjs-file.js';
 import { needsAsynchronousRun } from '../../model/tfjs-graph.js';
-import type { LoadOrder } from '../messages.js';
+import type { LoadOrder, WorkerTensor } from '../messages.js';
 import type { Backend, BackendSession, BackendTensor } from './backend.js';
+import { namedTensors, readTensors } from './tfjs-tensors.js';
 
 /** TensorFlow.js on its WebAssembly kernels: one library, and one memory of tensors, in each worker thread. */
 export const tensorflowJsBackend: Backend = {
@@ -18,9 +18,9 @@ export const tensorflowJsBackend: Backend = {
     const known = [...order.inputs, ...order.outputs].map(({ name, shape }) => [name, shape] as const);
     const file = readTfjsFile(order.artefact, new Map(known));
     const handler = { load: () => artefactsOf(order.artefact, file) };
-    if (file.kind === 'layers') return new LayersSession(await loadLayersModel(handler), file);
+    if (file.kind === 'layers') return new LayersSession(await loadLayersModel(handler), file, order.outputs);
     const model = await loadGraphModel(handler);
-    return new GraphSession(model, needsAsynchronousRun(file.model));
+    return new GraphSession(model, needsAsynchronousRun(file.model), order.outputs);
   },
 };
 
@@ -60,15 +60,17 @@ class GraphSession implements BackendSession {
   readonly device = 'cpu';
   readonly #model: GraphModel;
   readonly #asynchronous: boolean;
+  readonly #promised: readonly WorkerTensor[];
 
-  constructor(model: GraphModel, asynchronous: boolean) {
+  constructor(model: GraphModel, asynchronous: boolean, promised: readonly WorkerTensor[]) {
     this.#model = model;
+    this.#promised = promised;
     this.#asynchronous = asynchronous;
   }
 
   run(inputs: readonly BackendTensor[], wanted: readonly string[]): BackendTensor[] | Promise<BackendTensor[]> {
     if (this.#asynchronous) return this.#runAsynchronously(inputs, wanted);
-    return within(() => read(this.#model.execute(named(inputs), [...wanted]), wanted));
+    return within(() => readTensors(this.#model.execute(namedTensors(inputs), [...wanted]), wanted, this.#promised));
   }
 
   release(): void {
@@ -77,11 +79,11 @@ class GraphSession implements BackendSession {
 
   /** The library frees what is in between by itself; inputs and results are left to the caller. */
   async #runAsynchronously(inputs: readonly BackendTensor[], wanted: readonly string[]): Promise<BackendTensor[]> {
-    const feeds = named(inputs);
+    const feeds = namedTensors(inputs);
     let results: tf.Tensor | tf.Tensor[] = [];
     try {
       results = await this.#model.executeAsync(feeds, [...wanted]);
-      return read(results, wanted);
+      return readTensors(results, wanted, this.#promised);
     } finally {
       // A graph that hands an input on gives it back as the same tensor: disposing twice is harmless, the second does nothing.
       tf.dispose(results);
@@ -95,9 +97,11 @@ class LayersSession implements BackendSession {
   readonly #model: LayersModel;
   readonly #inputs: readonly string[];
   readonly #outputs: readonly string[];
+  readonly #promised: readonly WorkerTensor[];
 
-  constructor(model: LayersModel, { signature }: TfjsFile) {
+  constructor(model: LayersModel, { signature }: TfjsFile, promised: readonly WorkerTensor[]) {
     this.#model = model;
+    this.#promised = promised;
     this.#inputs = signature.inputs.map(({ name }) => name);
     this.#outputs = signature.outputs.map(({ name }) => name);
   }
@@ -105,13 +109,11 @@ class LayersSession implements BackendSession {
   /** Not `predict`, which cuts what it gets into batches of 32. */
   run(inputs: readonly BackendTensor[], wanted: readonly string[]): BackendTensor[] {
     return within(() => {
-      const feeds = named(inputs);
+      const feeds = namedTensors(inputs);
       const results = this.#model.predictOnBatch(this.#inputs.map((name) => feeds[name]));
       const tensors = Array.isArray(results) ? results : [results];
-      return read(
-        wanted.map((name) => tensors[this.#outputs.indexOf(name)]),
-        wanted,
-      );
+      const chosen = wanted.map((name) => tensors[this.#outputs.indexOf(name)]);
+      return readTensors(chosen, wanted, this.#promised);
     });
   }
 
@@ -129,41 +131,4 @@ function within<Result>(work: () => Result): Result {
   } finally {
     engine.endScope();
   }
-}
-
-function named(inputs: readonly BackendTensor[]): Record<string, tf.Tensor> {
-  return Object.fromEntries(inputs.map((input) => [input.name, tensorOf(input)]));
-}
-
-function tensorOf({ name, datatype, shape, data }: BackendTensor): tf.Tensor {
-  if (!(data instanceof Uint8Array))
-    throw new Error(`input '${name}' is BYTES, which TensorFlow.js has no kernels for`);
-  const { buffer, byteOffset, byteLength } = data;
-  switch (datatype) {
-    case 'FP32':
-      return tf.tensor(new Float32Array(buffer, byteOffset, byteLength / 4), [...shape], 'float32');
-    case 'INT32':
-      return tf.tensor(new Int32Array(buffer, byteOffset, byteLength / 4), [...shape], 'int32');
-    case 'BOOL':
-      return tf.tensor(data, [...shape], 'bool');
-    default:
-      throw new Error(`input '${name}' is ${datatype}, which TensorFlow.js has no kernels for`);
-  }
-}
-
-const DATATYPE_OF: ReadonlyMap<string, Datatype> = new Map([
-  ['float32', 'FP32'],
-  ['int32', 'INT32'],
-  ['bool', 'BOOL'],
-]);
-
-function read(results: tf.Tensor | readonly tf.Tensor[], wanted: readonly string[]): BackendTensor[] {
-  const tensors = results instanceof tf.Tensor ? [results] : results;
-  return wanted.map((name, index) => {
-    const tensor = tensors[index];
-    const datatype = DATATYPE_OF.get(tensor.dtype);
-    if (datatype === undefined) throw new Error(`output '${name}' has type ${tensor.dtype}, which cannot be served`);
-    const data = tensor.dataSync();
-    return { name, datatype, shape: tensor.shape, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
-  });
 }

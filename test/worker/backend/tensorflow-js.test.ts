@@ -7,7 +7,7 @@ import type { BackendSession, BackendTensor } from '../../../runtime/worker/back
 import { tensorflowJsBackend } from '../../../runtime/worker/backend/tensorflow-js.js';
 import type { LoadOrder } from '../../../runtime/worker/messages.js';
 import { type Cleanup, temporaryFolder } from '../../harness/checkout.js';
-import { DENSE_GRAPH, DENSE_LAYERS, dense, WHERE_GRAPH, writeTfjsModel } from '../../harness/tfjs-models.js';
+import { DENSE_GRAPH, DENSE_LAYERS, dense, echoGraph, WHERE_GRAPH, writeTfjsModel } from '../../harness/tfjs-models.js';
 
 async function load(t: Cleanup, model: object): Promise<{ session: BackendSession; order: LoadOrder }> {
   const artefact = await writeTfjsModel(await temporaryFolder(t), 'm', model);
@@ -115,6 +115,30 @@ test('a bool output crosses as one byte an element', async (t) => {
   assert.equal(above.datatype, 'BOOL');
   assert.deepEqual(above.data, Uint8Array.of(1, 0));
   await loaded.session.release();
+});
+
+for (const [dtype, datatype, data] of [
+  ['DT_INT64', 'INT64', new Uint8Array(BigInt64Array.of(-5n, 0n, 2n ** 31n - 1n).buffer)],
+  ['DT_UINT8', 'UINT8', Uint8Array.of(0, 128, 255)],
+  ['DT_INT8', 'INT8', Uint8Array.from(Int8Array.of(-128, 0, 127))],
+  ['DT_STRING', 'BYTES', ['tide', '', 'Gezeiten: ebb → flood']],
+] as const) {
+  test(`${dtype} crosses as ${datatype}, both ways`, async (t) => {
+    const { session } = await load(t, echoGraph(dtype));
+    const [y] = await session.run([{ name: 'x', datatype, shape: [3], data }], ['y']);
+    assert.deepEqual({ ...y }, { name: 'y', datatype, shape: [3], data });
+    await session.release();
+  });
+}
+
+test('a whole number that does not fit into 32 bits is refused with its place, and not cut', async (t) => {
+  const { session } = await load(t, echoGraph('DT_INT64'));
+  const data = new Uint8Array(BigInt64Array.of(1n, 2n ** 31n).buffer);
+  await assert.rejects(
+    async () => session.run([{ name: 'x', datatype: 'INT64', shape: [2], data }], ['y']),
+    /input 'x' has 2147483648 at element 1/,
+  );
+  await session.release();
 });
 
 test('an operator that the kernels lack is named at load or at the run', async (t) => {
