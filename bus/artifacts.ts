@@ -5,6 +5,7 @@ import type { Bus } from './connection.js';
 
 /** The object store takes pieces of this size. */
 const CHUNK_BYTES = 128 * 1024;
+const ACK_LIMIT_MS = 5000;
 
 export function digestOf(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -34,8 +35,17 @@ export class Artifacts {
       for await (const _chunk of checked(digest, bytes));
       return;
     }
-    const stream = ReadableStream.from(checked(digest, bytes));
-    await store.put({ name: digest, options: { max_chunk_size: CHUNK_BYTES } }, stream, { timeout: 30_000 });
+    const stream = ReadableStream.from(checked(digest, this.#whileConnected(bytes)));
+    await store.put({ name: digest, options: { max_chunk_size: CHUNK_BYTES } }, stream, { timeout: ACK_LIMIT_MS });
+  }
+
+  /** What is sent while NATS is away is lost: better to fail at once than to wait for what never comes. */
+  async *#whileConnected(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of bytes) {
+      if (!this.#bus.isConnected)
+        throw new TidegateError('BUS_UNAVAILABLE', 'NATS went away during the upload: send it again');
+      yield chunk;
+    }
   }
 
   /** Throws NOT_FOUND, and INVALID_BINARY when what is stored is damaged: nothing that was yielded before may be used then. */
