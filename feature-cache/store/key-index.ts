@@ -1,0 +1,98 @@
+import type { SharedWords } from './shared-words.js';
+
+/**
+ * From the hash of a key to its row: open addressing, one word a slot. With 2^b slots, the lower b bits of a hash choose
+ * where to look first, and the slot holds the other 32 - b bits beside the number of the row plus one: together all of the
+ * hash, so that a wrong row is looked at only where 32 bits agree, about once in four thousand million probes. A second
+ * hash would make keys slower to prepare, and find nothing more.
+ *
+ * The number of rows stays below the number of slots, so b bits are enough for it; all bits set mean "was a row, go on".
+ */
+export const MOST_LOAD = 0.75;
+export const LEAST_BITS = 8;
+export const MOST_BITS = 29;
+
+const EMPTY = 0;
+
+export function rowMask(bits: number): number {
+  return 2 ** bits - 1;
+}
+
+/** The word that stands for a row of this hash. */
+export function slotOf(hash: number, row: number, bits: number): number {
+  return (hash & ~rowMask(bits)) | (row + 1);
+}
+
+/**
+ * The next slot from `slot` on whose tag is that of the hash, or -1 at the end of the chain. The caller compares the keys,
+ * and goes on behind it if they differ. Bounded: slots may change under a reader's eyes.
+ */
+export function probe(words: Int32Array, slot: number, hash: number, bits: number): number {
+  const mask = rowMask(bits);
+  const tag = hash & ~mask;
+  for (let steps = 0; steps <= mask; steps++) {
+    const word = words[slot];
+    if (word === EMPTY) return -1;
+    if ((word & ~mask) === tag && (word & mask) !== mask) return slot;
+    slot = (slot + 1) & mask;
+  }
+  return -1;
+}
+
+/** The fewest bits that hold so many rows without being too full. */
+export function bitsFor(rows: number): number {
+  let bits = LEAST_BITS;
+  while (bits < MOST_BITS && 2 ** bits * MOST_LOAD < rows + 1) bits++;
+  return bits;
+}
+
+/** The writer's side of one index. Slots are written with Atomics: whoever sees a row's number sees the row's key. */
+export class KeyIndex {
+  readonly words: SharedWords;
+  readonly bits: number;
+  /** Slots that are not empty, those of removed rows among them: they make chains as long as rows do. */
+  #taken = 0;
+
+  constructor(words: SharedWords, bits: number) {
+    this.words = words;
+    this.bits = bits;
+    words.grow(4 * 2 ** bits);
+    words.i32.fill(EMPTY, 0, 2 ** bits);
+  }
+
+  get full(): boolean {
+    return this.#taken + 1 > 2 ** this.bits * MOST_LOAD;
+  }
+
+  /** The row is known not to be there. */
+  insert(hash: number, row: number): void {
+    const { i32 } = this.words;
+    const mask = rowMask(this.bits);
+    let slot = hash & mask;
+    while (i32[slot] !== EMPTY && (i32[slot] & mask) !== mask) slot = (slot + 1) & mask;
+    if (i32[slot] === EMPTY) this.#taken++;
+    Atomics.store(i32, slot, slotOf(hash, row, this.bits));
+  }
+
+  remove(hash: number, row: number): void {
+    const { i32 } = this.words;
+    const mask = rowMask(this.bits);
+    const wanted = slotOf(hash, row, this.bits) | 0;
+    let slot = hash & mask;
+    while (i32[slot] !== wanted) {
+      if (i32[slot] === EMPTY) return;
+      slot = (slot + 1) & mask;
+    }
+    // Where the chain ends behind it, the slot can be empty again, and so can removed ones before it.
+    if (i32[(slot + 1) & mask] !== EMPTY) {
+      Atomics.store(i32, slot, mask);
+      return;
+    }
+    Atomics.store(i32, slot, EMPTY);
+    this.#taken--;
+    for (let before = (slot - 1) & mask; (i32[before] & mask) === mask; before = (before - 1) & mask) {
+      Atomics.store(i32, before, EMPTY);
+      this.#taken--;
+    }
+  }
+}

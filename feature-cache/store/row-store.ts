@@ -1,0 +1,219 @@
+import { TidegateError } from '../../contract/error.js';
+import { BlockHeap } from './block-heap.js';
+import { ClockHand } from './clock-hand.js';
+import { type EntityKey, hashOfWords } from './entity-key.js';
+import { bitsFor, KeyIndex, MOST_BITS, probe, rowMask } from './key-index.js';
+import { ROW_KEY, ROW_LOCK, ROW_STAMPS, ROW_TOUCHED } from './row-layout.js';
+import { steps } from './shared-words.js';
+import { NEVER } from './stamps.js';
+import { CONTROL_INDEX, CONTROL_ROWS, indexWord, type TableMemory } from './table-memory.js';
+
+/** After an index has been filled from the old one, so much of it at most is in use: the next time is then far away. */
+const LOAD_AFTER_REBUILD = 0.6;
+/** Evictions for one allocation. Blocks of one size do not become blocks of another, so there has to be an end. */
+const MOST_EVICTIONS = 64;
+
+/** Rows, their keys and their blocks, within the budget: who is there, who comes, who has to go. One thread only. */
+export class RowStore {
+  readonly memory: TableMemory;
+  readonly heap: BlockHeap;
+  readonly #budget_bytes: number;
+  readonly #hand: ClockHand;
+  readonly #text_words: readonly number[];
+  readonly #free_rows: number[] = [];
+  #index: KeyIndex;
+  #generation = 0;
+  #row_count = 0;
+  entities = 0;
+  evicted = 0;
+
+  constructor(memory: TableMemory, budget_bytes: number, expected_rows: number) {
+    this.memory = memory;
+    this.heap = new BlockHeap(memory.heap);
+    this.#budget_bytes = budget_bytes;
+    this.#hand = new ClockHand(memory.layout, memory.rows);
+    this.#text_words = memory.layout.fields.filter(({ type }) => type === 'string').map(({ word }) => word);
+    this.#index = new KeyIndex(memory.indexes[0], bitsFor(expected_rows));
+    Atomics.store(memory.control, CONTROL_INDEX, indexWord(0, this.#index.bits));
+  }
+
+  get row_count(): number {
+    return this.#row_count;
+  }
+
+  /** Both indexes count in full, though the other is committed only when it is filled: it has to be possible at any time. */
+  get committed_bytes(): number {
+    const { rows, heap, categories } = this.memory;
+    const index = 2 * steps(4 * 2 ** this.#index.bits);
+    return index + rows.committed_bytes + heap.committed_bytes + categories.committed_bytes;
+  }
+
+  /** The word where the entity's row begins, or -1. */
+  find(key: EntityKey): number {
+    const { words: slots, bits } = this.#index;
+    const mask = rowMask(bits);
+    let slot = probe(slots.i32, key.hash & mask, key.hash, bits);
+    while (slot >= 0) {
+      const base = ((slots.i32[slot] & mask) - 1) * this.memory.layout.words;
+      if (this.#isOf(base, key)) return base;
+      slot = probe(slots.i32, (slot + 1) & mask, key.hash, bits);
+    }
+    return -1;
+  }
+
+  #isOf(base: number, key: EntityKey): boolean {
+    const heap = this.memory.heap.i32;
+    const block = this.memory.rows.i32[base + ROW_KEY];
+    if (heap[block] !== key.length) return false;
+    for (let at = 0; at < (key.length + 3) >>> 2; at++) {
+      if (heap[block + 1 + at] !== key.words[at]) return false;
+    }
+    return true;
+  }
+
+  /**
+   * A new row for the key, with nothing in it, locked: `publish` unlocks it and lets it be found, `discard` takes it back.
+   */
+  create(key: EntityKey, now_us: number): number {
+    if (this.#index.full) this.#rebuildIndex(now_us);
+    const block = this.allocate(key.length, -1, now_us);
+    this.heap.words.i32.set(key.words.subarray(0, (key.length + 3) >>> 2), block + 1);
+    let base: number;
+    try {
+      base = this.#allocateRow(now_us);
+    } catch (refusal) {
+      this.heap.free(block);
+      throw refusal;
+    }
+    this.lock(base);
+    const { layout, rows } = this.memory;
+    rows.i32[base + ROW_KEY] = block;
+    rows.i32.fill(0, base + ROW_STAMPS, base + layout.words);
+    const stamps = base * 4 + layout.stamp_of_byte;
+    rows.u8.fill(NEVER, stamps, stamps + layout.fields.length);
+    return base;
+  }
+
+  publish(base: number, key: EntityKey): void {
+    this.unlock(base);
+    this.#index.insert(key.hash, base / this.memory.layout.words);
+    this.entities++;
+  }
+
+  discard(base: number): void {
+    this.#clear(base);
+    this.unlock(base);
+  }
+
+  /** Stores before it cannot be seen after it, nor stores after it before it: the load keeps those behind (see RowReader). */
+  lock(base: number): void {
+    const { i32 } = this.memory.rows;
+    Atomics.store(i32, base + ROW_LOCK, (i32[base + ROW_LOCK] + 1) | 0);
+    Atomics.load(i32, base + ROW_LOCK);
+  }
+
+  unlock(base: number): void {
+    const { i32 } = this.memory.rows;
+    Atomics.store(i32, base + ROW_LOCK, (i32[base + ROW_LOCK] + 1) | 0);
+  }
+
+  /** A block of the heap, for which other rows than `keep` may have to go. */
+  allocate(bytes: number, keep: number, now_us: number): number {
+    for (let evictions = 0; evictions <= MOST_EVICTIONS; evictions++) {
+      if (this.heap.bytesToCommit(bytes) <= this.#left()) return this.heap.allocate(bytes);
+      this.#evict(keep, now_us);
+    }
+    throw this.#fullError(`${MOST_EVICTIONS} rows made no room for ${bytes} bytes`);
+  }
+
+  /** Whether so many bytes more may be committed for categories, which are never given back. */
+  mayCommit(bytes: number): boolean {
+    return bytes <= this.#left();
+  }
+
+  #left(): number {
+    return this.#budget_bytes - this.committed_bytes;
+  }
+
+  #allocateRow(now_us: number): number {
+    const { layout, rows, control } = this.memory;
+    if (this.#free_rows.length === 0) {
+      const end = (this.#row_count + 1) * layout.words * 4;
+      const more = steps(end) - rows.committed_bytes;
+      const room = more <= 0 || (more <= this.#left() && steps(end) <= rows.most_bytes);
+      if (!room) {
+        this.#evict(-1, now_us);
+      } else {
+        rows.grow(end);
+        this.#free_rows.push(this.#row_count);
+        this.#row_count++;
+        Atomics.store(control, CONTROL_ROWS, this.#row_count);
+      }
+    }
+    return (this.#free_rows.pop() ?? 0) * layout.words;
+  }
+
+  #evict(keep: number, now_us: number): void {
+    const base = this.#hand.victim(this.#row_count, keep, now_us);
+    if (base < 0) throw this.#fullError('every row that was looked at is being read');
+    this.#index.remove(this.#hashOf(base), base / this.memory.layout.words);
+    this.lock(base);
+    this.#clear(base);
+    this.unlock(base);
+    this.entities--;
+    this.evicted++;
+  }
+
+  #clear(base: number): void {
+    const { i32 } = this.memory.rows;
+    this.heap.free(i32[base + ROW_KEY]);
+    i32[base + ROW_KEY] = 0;
+    i32[base + ROW_TOUCHED] = 0;
+    if (i32[base + ROW_STAMPS] !== 0) this.heap.free(i32[base + ROW_STAMPS]);
+    for (const word of this.#text_words) {
+      if (i32[base + word] !== 0) this.heap.free(i32[base + word]);
+    }
+    this.#free_rows.push(base / this.memory.layout.words);
+  }
+
+  #hashOf(base: number): number {
+    const heap = this.memory.heap.i32;
+    const block = this.memory.rows.i32[base + ROW_KEY];
+    return hashOfWords(heap, block + 1, heap[block], this.memory.handle.seed);
+  }
+
+  /**
+   * Into the other memory, twice as large if rows need it, and the same again if it was removed ones that filled it.
+   * Readers go on with the old index meanwhile. They see the new one by its generation; whoever found nothing asks for
+   * it once more, so the memory of the old one may be written again at once.
+   */
+  #rebuildIndex(now_us: number): void {
+    let { bits } = this.#index;
+    const slots = 2 ** bits;
+    if (this.entities + 1 > slots * LOAD_AFTER_REBUILD) {
+      const twice = steps(8 * slots);
+      const fits = bits < MOST_BITS && twice <= this.memory.indexes[0].most_bytes;
+      if (fits && 2 * (twice - steps(4 * slots)) <= this.#left()) bits++;
+      while (this.entities + 1 > 2 ** bits * LOAD_AFTER_REBUILD) this.#evict(-1, now_us);
+    }
+    const generation = this.#generation + 1;
+    const next = new KeyIndex(this.memory.indexes[generation & 1], bits);
+    const { rows, layout, control } = this.memory;
+    for (let row = 0; row < this.#row_count; row++) {
+      const base = row * layout.words;
+      if (rows.i32[base + ROW_KEY] !== 0) next.insert(this.#hashOf(base), row);
+    }
+    this.#index = next;
+    this.#generation = generation;
+    Atomics.store(control, CONTROL_INDEX, indexWord(generation, bits));
+  }
+
+  #fullError(why: string): TidegateError {
+    const { shape } = this.memory.layout;
+    return new TidegateError(
+      'MEMORY_EXHAUSTED',
+      `features "${shape.name}" fill their budget of ${this.#budget_bytes} bytes with ${this.entities} entities (${why}): ` +
+        'give the view a larger budget, or keep fewer entities on this node',
+    );
+  }
+}
