@@ -34,6 +34,8 @@ const VARIABLE_OF: Readonly<Record<string, string>> = {
   clickhouse_ca_file: 'CLICKHOUSE_CA_FILE',
 };
 const PREFIX = 'TIDEGATE_';
+/** What the commands that ask a control plane read: no settings, and they may be set where a process is started too. */
+const OF_COMMANDS: ReadonlySet<string> = new Set(['TIDEGATE_TOKEN', 'TIDEGATE_CONTROL_URL']);
 
 function settingOf(key: string, schema: z.ZodType): Setting {
   const name = key.replace('limits.', 'limit_');
@@ -119,7 +121,7 @@ function coerce(setting: Setting, source: Source, text: string): unknown {
 function checkVariables(env: ConfigInput['env']): void {
   const known = SETTINGS.map((setting) => setting.variable);
   for (const name of Object.keys(env)) {
-    if (!name.startsWith(PREFIX) || known.includes(name)) continue;
+    if (!name.startsWith(PREFIX) || known.includes(name) || OF_COMMANDS.has(name)) continue;
     throw invalid(`the variable ${name} is no setting${didYouMean(name, known)} (tidegate config lists them)`);
   }
 }

@@ -111,6 +111,20 @@ export const ConfigSchema = z.strictObject({
     .max(65_535)
     .default(8090)
     .describe('port of the control plane; 0: one that the system gives'),
+  control_host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('address that the control plane listens on; where other machines reach it, it takes tokens alone'),
+  control_tokens: z
+    .enum(['auto', 'required'])
+    .default('auto')
+    .describe('auto: on loopback the control plane asks for no token; required: it always does, as behind a proxy'),
+  control_cert_file: z
+    .string()
+    .default('')
+    .describe('certificate (PEM, with its chain) of the control plane; without it HTTP without TLS'),
+  control_key_file: z.string().default('').describe('private key (PEM) of that certificate'),
   monitors: z
     .string()
     .default('')
@@ -142,7 +156,9 @@ export const ConfigSchema = z.strictObject({
   artifact_keys: z
     .string()
     .default('')
-    .describe('files of public ed25519 keys (PEM), separated by commas: only versions that one of them signed are loaded'),
+    .describe(
+      'files of public ed25519 keys (PEM), separated by commas: only versions that one of them signed are loaded',
+    ),
   nats_url: z
     .string()
     .default('')
