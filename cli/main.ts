@@ -5,6 +5,7 @@ import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAlerts } from './alerts.js';
 import { addAskCommands } from './ask-commands.js';
+import { addAudit } from './audit.js';
 import { addCheck } from './check.js';
 import { addCompare } from './compare.js';
 import { addDeploy } from './deploy.js';
@@ -21,6 +22,7 @@ import { addRegistry } from './registry.js';
 import { addSettings, configOf } from './settings.js';
 import { addSetup } from './setup.js';
 import { table } from './table.js';
+import { addToken } from './token.js';
 
 const EXITS = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 not reachable.
@@ -54,6 +56,8 @@ function build(): Command {
   addCompare(program);
   addLabels(program);
   addAlerts(program);
+  addToken(program);
+  addAudit(program);
   addSetup(program);
   addDoctor(program);
   program

@@ -1,8 +1,14 @@
 import { Hono } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ClickHouseClient } from '../clickhouse/connection.js';
-import { TidegateError } from '../contract/error.js';
+import { asTidegateError, TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
+import { type Access, guard } from './access/guard.js';
+import { LOCAL_CALLER } from './access/role.js';
+import { tokenRoutes } from './access/routes.js';
+import { described } from './api/described.js';
+import type { AuditStore } from './audit/audit-store.js';
+import { recordChanges, recordRefusals } from './audit/recorder.js';
+import { auditRoutes } from './audit/routes.js';
 import { comparisonRoutes } from './comparison/routes.js';
 import { changeRoutes } from './drift/change-routes.js';
 import { driftRoutes } from './drift/routes.js';
@@ -13,7 +19,7 @@ import { Monitors } from './monitor/monitors.js';
 import { monitorRoutes } from './monitor/routes.js';
 import { performanceRoutes } from './performance/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
-import { problemOf } from './problem.js';
+import { answerProblem } from './problem.js';
 import { referenceRoutes } from './reference/routes.js';
 import { registeredVersions } from './registry/registered-versions.js';
 import { registryRoutes } from './registry/routes.js';
@@ -28,29 +34,34 @@ export interface Services {
   readonly monitors?: Monitors;
   /** Registry and nodes; undefined: this control plane has no NATS. */
   readonly fleet?: Fleet;
+  /** Who may, and what is written of it; undefined: whoever calls the app may do everything, as in a benchmark. */
+  readonly entry?: Entry;
   /** Told of labels that were stored. */
   readonly labelsCame?: () => void;
+}
+
+/** What stands between a listener and the routes. */
+export interface Entry {
+  readonly access: Access;
+  readonly audit: AuditStore;
+  readonly cursorKey: Buffer;
 }
 
 /** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
 export function createApp(services: Services): Hono {
   const app = new Hono();
   app.onError((thrown, context) => {
-    const problem = problemOf(storeProblem(thrown));
-    if (problem.status >= 500) services.log.error({ error: thrown, path: context.req.path }, 'a request failed');
-    return context.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, {
-      'content-type': 'application/problem+json',
-    });
+    const shown = storeProblem(thrown);
+    if (asTidegateError(shown).status >= 500) {
+      services.log.error({ error: thrown, path: context.req.path }, 'a request failed');
+    }
+    return answerProblem(context, shown);
   });
-  app.notFound((context) => {
-    const problem = problemOf(new TidegateError('NOT_FOUND', `there is no ${context.req.method} ${context.req.path}`));
-    return context.body(JSON.stringify(problem), 404, { 'content-type': 'application/problem+json' });
-  });
-  app.get('/v1/health/live', (context) => context.json({ live: true }));
-  app.get('/v1/health/ready', async (context) => {
-    const { success } = await services.client.ping();
-    return context.json({ ready: success }, success ? 200 : 503);
-  });
+  app.notFound((context) =>
+    answerProblem(context, new TidegateError('NOT_FOUND', `there is no ${context.req.method} ${context.req.path}`)),
+  );
+  if (services.entry !== undefined) mountEntry(app, services.entry, services.log);
+  mountHealth(app, services.client);
   const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
   app.route('/v1', monitorRoutes({ client, database, now_ms, monitors }));
   const { fleet } = services;
@@ -65,6 +76,27 @@ export function createApp(services: Services): Hono {
   return app;
 }
 
+/** Before all routes: who asks, whether they may, and what was asked. */
+function mountEntry(app: Hono, { access, audit, cursorKey }: Entry, log: Log): void {
+  const onUnwritten = (error: unknown) => log.error({ error }, 'the audit log could not be written');
+  const recording = { audit, addressOf: access.addressOf, onUnwritten };
+  app.use(recordRefusals(recording));
+  app.use(guard(access));
+  app.use(recordChanges(recording));
+  app.route('/v1/tokens', tokenRoutes({ tokens: access.tokens, now_ms: access.now_ms }));
+  app.route('/v1/audit', auditRoutes({ audit, cursorKey, now_ms: access.now_ms }));
+}
+
+function mountHealth(app: Hono, client: ClickHouseClient): void {
+  const live = described({ summary: 'Say that the process is there', tag: 'Health', role: 'anyone' });
+  app.get('/v1/health/live', live, (context) => context.json({ live: true }));
+  const ready = described({ summary: 'Say whether ClickHouse answers', tag: 'Health', role: 'anyone' });
+  app.get('/v1/health/ready', ready, async (context) => {
+    const { success } = await client.ping();
+    return context.json({ ready: success }, success ? 200 : 503);
+  });
+}
+
 function mountFleet(app: Hono, fleet: Fleet, { now_ms }: Services): void {
   app.route(
     '/v1',
@@ -72,7 +104,11 @@ function mountFleet(app: Hono, fleet: Fleet, { now_ms }: Services): void {
   );
   app.route(
     '/v1',
-    registryRoutes(() => ({ ...fleet.open, now_ms, author: () => 'anonymous' })),
+    registryRoutes(() => ({
+      ...fleet.open,
+      now_ms,
+      author: (context) => (context.get('caller') ?? LOCAL_CALLER).name,
+    })),
   );
 }
 

@@ -1,20 +1,24 @@
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { getConnInfo } from '@hono/node-server/conninfo';
+import type { Context } from 'hono';
 import { CLICKHOUSE_DEFAULTS, type ClickHouseClient, connect } from '../clickhouse/connection.js';
 import { migrate } from '../clickhouse/migrate.js';
 import { TidegateError } from '../contract/error.js';
 import { createLog, type Log } from '../std/log.js';
-import { listenError } from '../std/port-holder.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
-import { createApp } from './app.js';
+import { FailureLimit } from './access/failure-limit.js';
+import { isLoopback } from './access/own-page.js';
+import { createApp, type Entry } from './app.js';
 import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
 import { JoinLoop } from './labels/join/loop.js';
+import { createListener, isOpenListener, listen } from './listener.js';
 import { MonitorLoop } from './monitor/monitor-loop.js';
 import { Monitors } from './monitor/monitors.js';
 import { Outbox } from './notify/outbox.js';
+import { openStateFolder, type StateFolder } from './state-folder.js';
 
 const RETRY_MS = 1000;
 
@@ -40,6 +44,8 @@ export async function runControlPlane(config: Config, program: string): Promise<
     ca_file: config.clickhouse_ca_file,
     application: 'tidegate control-plane',
   });
+  const state = openStateFolder(config.data_dir, Date.now);
+  const entry = await entryOf(config, state, log);
   const stopped = new AbortController();
   const { clickhouse_database: database, clickhouse_cluster: cluster } = config;
   const joiner = new Joiner({ client, database, window_ms: config.label_window_ms });
@@ -47,11 +53,11 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const labelsCame = () => joining.poke();
   const monitors = new Monitors(client, database, Date.now);
   const fleet = new Fleet(config, log);
-  const app = createApp({ fleet, client, database, log, now_ms: Date.now, labelsCame, monitors });
-  const server = createServer(getRequestListener(app.fetch));
+  const app = createApp({ entry, fleet, client, database, log, now_ms: Date.now, labelsCame, monitors });
+  const server = createListener(config, getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
-  const url = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const url = urlOf(config, port);
   void keepMigrating(client, { database, cluster, program }, log, stopped.signal).then(async () => {
     const outbox = new Outbox(client, database, monitors.ledger, () => url, Date.now);
     const watching =
@@ -62,7 +68,8 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const stop = () => {
     stopped.abort();
     const ended = fleet.close();
-    server.close(() => void ended.finally(() => process.exit(0)));
+    // What was asked before the end is still written to the audit log.
+    server.close(() => void ended.then(() => state.close()).finally(() => process.exit(0)));
     server.closeIdleConnections();
     setTimeout(() => process.exit(0), config.limits.drain_timeout_ms).unref();
   };
@@ -72,12 +79,29 @@ export async function runControlPlane(config: Config, program: string): Promise<
   announceReady(url);
 }
 
-function listen(server: ReturnType<typeof createServer>, { host, control_port }: Config): Promise<void> {
-  const address = { host, port: control_port, port_setting: '--control-port or TIDEGATE_CONTROL_PORT' };
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) => listenError(address, cause).then(reject, reject));
-    server.listen(control_port, host, resolve);
-  });
+function urlOf({ control_host, control_cert_file }: Config, port: number): string {
+  const host = control_host.includes(':') ? `[${control_host}]` : control_host;
+  return `${control_cert_file === '' ? 'http' : 'https'}://${host}:${port}`;
+}
+
+/** Who may, and the folder that knows it. */
+async function entryOf(config: Config, state: StateFolder, log: Log): Promise<Entry> {
+  const isOpen = await isOpenListener(config, state.tokens, Date.now());
+  const { control_host, control_cert_file } = config;
+  if (isOpen) log.warn({ host: control_host }, 'no token is asked for: whoever is on this machine may do everything');
+  else if (control_cert_file === '' && !isLoopback(control_host)) {
+    log.warn({ host: control_host }, 'tokens travel unencrypted: name a certificate, or let a proxy speak TLS');
+  }
+  const access = {
+    tokens: state.tokens,
+    limit: new FailureLimit(),
+    environment: config.environment,
+    isOpen,
+    now_ms: Date.now,
+    addressOf: (context: Context) => getConnInfo(context).remote.address ?? 'unknown',
+    onUnnoted: (error: unknown) => log.warn({ error }, 'the use of a token could not be noted'),
+  };
+  return { access, audit: state.audit, cursorKey: state.key };
 }
 
 /** A ClickHouse that is not there yet is waited for; what is wrong with its schema is said once, and asked again. */

@@ -9,8 +9,10 @@ import type { TokenStore } from './token-store.js';
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** Who asks; undefined until it is known. */
+    /** Who asks, once they were let in. */
     caller: Caller | undefined;
+    /** Who asks, and may have been refused. */
+    known: Caller | undefined;
   }
 }
 
@@ -39,6 +41,7 @@ export function guard(access: Access): MiddlewareHandler {
     }
     try {
       const caller = await identified(access, context);
+      context.set('known', caller);
       refuseLower(caller, needed, context);
       context.set('caller', caller);
     } catch (error) {

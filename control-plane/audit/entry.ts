@@ -15,59 +15,73 @@ const common = {
   at: z.iso.datetime(),
 };
 
+const AskedSchema = z.strictObject({
+  ...common,
+  kind: z.literal('asked'),
+  who: WhoSchema,
+  from: z.string(),
+  method: z.string(),
+  path: z.string(),
+  what: z.string(),
+});
+const AnsweredSchema = z.strictObject({
+  ...common,
+  kind: z.literal('answered'),
+  of: z.int().positive(),
+  status: z.int(),
+  outcome: z.enum(['done', 'failed', 'refused']),
+  /** The code and the text of a failure; the state that a change led to, where it has an ETag. */
+  code: z.string().optional(),
+  detail: z.string().optional(),
+  etag: z.string().optional(),
+});
+const RefusedSchema = z.strictObject({
+  ...common,
+  kind: z.literal('refused'),
+  who: WhoSchema,
+  from: z.string(),
+  method: z.string(),
+  path: z.string(),
+  code: z.string(),
+  detail: z.string(),
+});
+/** What was done beside the API: the first token of a server. */
+const NotedSchema = z.strictObject({
+  ...common,
+  kind: z.literal('noted'),
+  who: WhoSchema,
+  from: z.string(),
+  what: z.string(),
+});
+
 /**
  * `asked` is written before a change is made and `answered` behind it, so that a change is never there without its entry: an `asked` that nothing
  * answers is one whose control plane died meanwhile. `refused`: somebody was not let in.
  */
-export const FactSchema = z.discriminatedUnion('kind', [
-  z.strictObject({
-    ...common,
-    kind: z.literal('asked'),
-    who: WhoSchema,
-    from: z.string(),
-    method: z.string(),
-    path: z.string(),
-    what: z.string(),
-  }),
-  z.strictObject({
-    ...common,
-    kind: z.literal('answered'),
-    of: z.int().positive(),
-    status: z.int(),
-    outcome: z.enum(['done', 'failed', 'refused']),
-    /** The code and the text of a failure; the state that a change led to, where it has an ETag. */
-    code: z.string().optional(),
-    detail: z.string().optional(),
-    etag: z.string().optional(),
-  }),
-  z.strictObject({
-    ...common,
-    kind: z.literal('refused'),
-    who: WhoSchema,
-    from: z.string(),
-    method: z.string(),
-    path: z.string(),
-    code: z.string(),
-    detail: z.string(),
-  }),
-  /** What was done beside the API: the first token of a server, the start of a control plane. */
-  z.strictObject({
-    ...common,
-    kind: z.literal('noted'),
-    who: WhoSchema,
-    from: z.string(),
-    what: z.string(),
-  }),
-]);
+export const FactSchema = z.discriminatedUnion('kind', [AskedSchema, AnsweredSchema, RefusedSchema, NotedSchema]);
 export type Fact = z.infer<typeof FactSchema>;
 
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** What a caller of the log says; number and time are the log's. */
 export type NewFact = Without<Fact, 'v' | 'n' | 'at'>;
 
-const LinkSchema = z.strictObject({ prev: hash, hash });
+const link = { prev: hash, hash };
+const LinkSchema = z.strictObject(link);
 export type Link = z.infer<typeof LinkSchema>;
 export type AuditEntry = Fact & Link;
+
+/** A page as the API answers it. */
+export const AuditPageSchema = z.object({
+  items: z.array(
+    z.discriminatedUnion('kind', [
+      AskedSchema.extend(link),
+      AnsweredSchema.extend(link),
+      RefusedSchema.extend(link),
+      NotedSchema.extend(link),
+    ]),
+  ),
+  next_cursor: z.string().nullable(),
+});
 
 /** One text for one value: members sorted by name at every depth, no spaces. */
 export function canonical(value: unknown): string {

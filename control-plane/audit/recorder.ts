@@ -24,7 +24,7 @@ export function recordRefusals({ audit, addressOf, onUnwritten }: Recording): Mi
     const { method, path } = context.req;
     const fact: NewFact = {
       kind: 'refused',
-      who: NOBODY,
+      who: { ...(context.get('known') ?? NOBODY) },
       from: addressOf(context),
       method,
       path: path.slice(0, MOST_DETAIL),

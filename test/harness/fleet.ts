@@ -76,7 +76,7 @@ export class FleetRig {
   async control(name: string): Promise<FleetProcess> {
     const { nats_seed_file } = this.nats.settings;
     const names = ['--node-name', name, '--nats-url', this.nats.url, '--nats-seed-file', nats_seed_file];
-    const args = ['control-plane', '--control-port', '0', ...names];
+    const args = ['control-plane', '--control-port', '0', '--data-dir', join(this.folder, name), ...names];
     const control = await this.#started(new FleetProcess(args, { CLICKHOUSE_URL: this.store.url }));
     await until('the control plane has its fleet', async () => (await fetch(`${control.url}/v1/fleet`)).ok);
     return control;
