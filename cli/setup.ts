@@ -12,6 +12,17 @@ export function addSetup(program: Command): void {
       const { setupCuda } = await import('./setup/cuda.js');
       await setupCuda({ ...placeOf(command), say });
     });
+  addSettings(
+    setup
+      .command('tensorflow')
+      .description('tfjs-node, built against TensorFlow 2.21, for SavedModels (274 MB to download)'),
+  )
+    .option('--python <program>', 'Python whose pip downloads', 'python3')
+    .addHelpText('after', '\nExample:\n  tidegate setup tensorflow')
+    .action(async (_options, command: Command) => {
+      const { setupTensorflow } = await import('./setup/tensorflow.js');
+      await setupTensorflow({ ...placeOf(command), say });
+    });
 }
 
 function placeOf(command: Command): { readonly backends_dir: string; readonly python: string } {

@@ -42,6 +42,10 @@ export const ManifestSchema = z.strictObject({
     .string()
     .default('auto')
     .describe('auto, cpu, webgpu[:n], cuda[:n] or tensorrt[:n]; what is named and cannot be had is refused'),
+  signature: z
+    .string()
+    .optional()
+    .describe('signature of a SavedModel that is served; default: serving_default, or the only one'),
   max_batch: z
     .int()
     .nonnegative()

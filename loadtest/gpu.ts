@@ -3,7 +3,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from '../cli/setup/python.js';
-import type { FoundDevice } from '../runtime/model/device.js';
+import type { FoundGpu } from '../runtime/model/device.js';
 import { probeDevices } from '../runtime/worker/backend/probe.js';
 import { checkOnDevice, type Measured, orderFor, timeOnCpu, timeOnDevice } from './gpu/device-suite.js';
 import { NETWORKS } from './gpu/networks.js';
@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function onDevice(device: FoundDevice, folder: string, checks: string[], measured: Measured[]): Promise<void> {
+async function onDevice(device: FoundGpu, folder: string, checks: string[], measured: Measured[]): Promise<void> {
   const { kind } = device;
   const seconds = Number(values.seconds);
   for (const [key, network] of Object.entries(NETWORKS).filter(([name]) => values.networks.split(',').includes(name))) {
@@ -89,7 +89,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function machineFacts(devices: readonly FoundDevice[]): Promise<string[]> {
+async function machineFacts(devices: readonly FoundGpu[]): Promise<string[]> {
   const facts = [`${cpus()[0]?.model ?? 'unknown processor'} × ${availableParallelism()}, Node ${process.version}`];
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
   const named = await run('nvidia-smi', query, { limit_ms: 10_000 }).catch(() => undefined);

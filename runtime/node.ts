@@ -16,7 +16,7 @@ import { type PredictionSettings, type RunningLog, startLog } from './predict-lo
 import type { HttpFace, Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
-import { probeDevices } from './worker/backend/probe.js';
+import { lookAround } from './worker/backend/probe.js';
 
 export type { NodeLog };
 
@@ -147,9 +147,9 @@ async function openStages(options: NodeOptions): Promise<Stages> {
 /** Before the first model: a device that `auto` could take must be known by then. */
 async function lookForDevices({ backends_dir, log }: NodeOptions): Promise<readonly FoundDevice[]> {
   if (backends_dir === undefined) return [];
-  const devices = await probeDevices({ backends_dir });
+  const devices = await lookAround(backends_dir);
   for (const { kind, works, reason } of devices) {
-    log.info({ device: kind, works, reason }, `device ${kind}: ${works ? 'works' : 'not available'}`);
+    log.info({ device: kind, works, reason }, `${kind}: ${works ? 'works' : 'not available'}`);
   }
   return devices;
 }

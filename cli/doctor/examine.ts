@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { FoundDevice } from '../../runtime/model/device.js';
-import { probeDevices, probeOnCpu } from '../../runtime/worker/backend/probe.js';
+import { lookAround, probeOnCpu } from '../../runtime/worker/backend/probe.js';
 import { pythonVersion } from '../setup/python.js';
 import { readWheelSet } from '../setup/wheels.js';
 
@@ -29,7 +29,7 @@ export interface Examined {
 }
 
 export async function examine({ backends_dir, python }: Examination): Promise<Examined> {
-  const devices = await probeDevices({ backends_dir });
+  const devices = await lookAround(backends_dir);
   const findings = [
     nodeFinding(process.versions.node),
     await onnxFinding(),
@@ -55,7 +55,7 @@ async function onnxFinding(): Promise<Finding> {
 
 export function deviceFinding({ kind, works, reason }: FoundDevice): Finding {
   return {
-    part: `device ${kind}`,
+    part: kind === 'tensorflow' ? 'TensorFlow' : `device ${kind}`,
     state: works ? 'works' : 'missing',
     found: reason,
     remedy: remedyFor(kind, works, reason),
@@ -66,7 +66,8 @@ function remedyFor(kind: string, works: boolean, reason: string): string {
   if (works) return '';
   if (/libcuda\.so|no NVIDIA driver|no CUDA-capable device|driver version is insufficient/.test(reason))
     return "install NVIDIA's driver, 580 or newer; in a container, start it with the GPU";
-  if (/not installed: (tidegate setup \w+)/.test(reason)) return 'tidegate setup cuda';
+  const [, command] = /not installed: (tidegate setup \w+)/.exec(reason) ?? [];
+  if (command !== undefined) return command;
   if (kind === 'webgpu') return 'install a graphics driver with Vulkan, and libvulkan1';
   return '';
 }

@@ -19,6 +19,8 @@ const WheelSetSchema = z.strictObject({
         bytes: z.int().positive(),
         /** Paths in the wheel of what is used of it. */
         libraries: z.array(z.string()).min(1),
+        /** Folders of it that are used whole, such as headers. */
+        folders: z.array(z.string()).default([]),
       }),
     )
     .min(1),
@@ -76,7 +78,10 @@ async function fetchOne(wheel: Wheel, set: WheelSet, python: string, folder: str
     if (file === undefined) throw new CommandError(EXIT.FAILED, `pip downloaded nothing for ${wheel.project}`);
     const opened = join(work, 'opened');
     await runWell(python, ['-m', 'zipfile', '-e', join(work, file), opened], { limit_ms: DOWNLOAD_LIMIT_MS });
-    for (const library of wheel.libraries) await rename(join(opened, library), join(folder, basename(library)));
+    for (const path of [...wheel.libraries, ...wheel.folders]) {
+      await rm(join(folder, basename(path)), { recursive: true, force: true });
+      await rename(join(opened, path), join(folder, basename(path)));
+    }
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DEFAULT_MANIFEST } from '../../contract/manifest.js';
 import { encodeOnnx } from '../../examples/onnx/graph.js';
 import { planRequests } from '../../runtime/batch/request-plan.js';
-import type { FoundDevice } from '../../runtime/model/device.js';
+import type { FoundGpu } from '../../runtime/model/device.js';
 import { describeVersion } from '../../runtime/model/version-description.js';
 import { disagreement } from '../../runtime/worker/backend/agreement.js';
 import type { BackendSession, BackendTensor } from '../../runtime/worker/backend/backend.js';
@@ -27,7 +27,7 @@ export interface Measured {
 }
 
 /** The order that a node would give for this network on this device. Writes the model below `folder`. */
-export async function orderFor(key: string, network: Network, device: FoundDevice, folder: string): Promise<LoadOrder> {
+export async function orderFor(key: string, network: Network, device: FoundGpu, folder: string): Promise<LoadOrder> {
   const version = join(folder, key, '1');
   await mkdir(version, { recursive: true });
   const artefact = join(version, 'model.onnx');

@@ -59,6 +59,7 @@ export function planRequests(version: ServedVersion): RequestPlan {
       format: formatOf(version.artefact),
       artefact: version.artefact,
       artefact_bytes: version.memory_bytes / Math.max(version.instances, 1),
+      signature: manifest.signature ?? '',
       max_batch: batching.max_batch,
       device: version.device ?? 'cpu',
       device_home: version.device_home ?? '',

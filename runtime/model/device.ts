@@ -21,9 +21,9 @@ interface WantedDevice {
   readonly ordinal: number;
 }
 
-/** What a node found out about one kind of device when it started. */
+/** What a node found out when it started about one kind of device, or about TensorFlow's own runtime. */
 export interface FoundDevice {
-  readonly kind: GpuKind;
+  readonly kind: GpuKind | 'tensorflow';
   /** A session ran there and computed the right values. */
   readonly works: boolean;
   /** Why not, or what was measured. */
@@ -31,6 +31,10 @@ export interface FoundDevice {
   /** How many times as fast as the CPU the probe's network ran. */
   readonly speedup: number;
   readonly home: string;
+}
+
+export interface FoundGpu extends FoundDevice {
+  readonly kind: GpuKind;
 }
 
 /** What there is to know of a version for the choice of its device. */
@@ -68,6 +72,7 @@ export function parseDevice(text: string): WantedDevice {
  */
 export function decideDevice(text: string, subject: DeviceSubject, found: readonly FoundDevice[]): DeviceChoice {
   const { kind, ordinal } = parseDevice(text);
+  if (subject.format === 'saved-model') return forSavedModel(text, kind, found);
   if (kind === 'cpu') return onCpu('device is cpu in the manifest');
   if (kind === 'auto') return automatic(subject, found);
   const reason = `device is ${text} in the manifest`;
@@ -81,11 +86,22 @@ export function decideDevice(text: string, subject: DeviceSubject, found: readon
   return { device: ordinal === 0 ? kind : `${kind}:${ordinal}`, reason, home: known.home, may_fall_back: false };
 }
 
+function forSavedModel(text: string, kind: DeviceKind, found: readonly FoundDevice[]): DeviceChoice {
+  if (kind !== 'cpu' && kind !== 'auto') throw unavailable(text, 'SavedModels run on the CPU alone');
+  const tensorflow = found.find((each) => each.kind === 'tensorflow');
+  if (tensorflow?.works === true) return { ...onCpu(`device is ${text} in the manifest`), home: tensorflow.home };
+  const reason = tensorflow?.reason ?? 'this node has not looked for it';
+  throw new TidegateError(
+    'UNSUPPORTED',
+    `a SavedModel needs TensorFlow's runtime, and ${reason}: lay it out with tidegate setup tensorflow, or convert the model with tidegate convert`,
+  );
+}
+
 function automatic({ format, bytes }: DeviceSubject, found: readonly FoundDevice[]): DeviceChoice {
-  const working = found.filter(({ works, speedup }) => works && speedup >= LEAST_SPEEDUP);
-  const [best] = [...working].sort((a, b) => GPU_KINDS.indexOf(a.kind) - GPU_KINDS.indexOf(b.kind));
+  const gpus = GPU_KINDS.flatMap((kind) => found.filter((each) => each.kind === kind));
+  const best = gpus.find(({ works, speedup }) => works && speedup >= LEAST_SPEEDUP);
   if (best === undefined) {
-    const reasons = found.map(({ kind, reason }) => `${kind}: ${reason}`).join('; ');
+    const reasons = gpus.map(({ kind, reason }) => `${kind}: ${reason}`).join('; ');
     return onCpu(`device is auto, and no GPU was found that is worth it${reasons === '' ? '' : ` (${reasons})`}`);
   }
   if (format !== 'onnx') return onCpu(`device is auto, and models of the kind ${format} run on the CPU alone`);

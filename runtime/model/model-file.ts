@@ -4,6 +4,7 @@ import { TidegateError } from '../../contract/error.js';
 import type { ModelSignature } from '../../contract/signature.js';
 import { ARTEFACT_NAMES, formatOf } from './artefact.js';
 import { externalBytes, type KnownShapes, readOnnxFile } from './onnx-file.js';
+import { readSavedModel } from './saved-model-file.js';
 import { readTfjsFile } from './tfjs-file.js';
 
 /** What the files of a version tell without loading them. */
@@ -13,8 +14,8 @@ export interface ModelFile {
   readonly bytes: number;
 }
 
-/** Reads the signature of a model of any kind. Throws a TidegateError that says what is wrong, and what to do. */
-export function readModelFile(artefact: string, shapes: KnownShapes): ModelFile {
+/** Reads the signature of a model of any kind. `signature`: which one, where a file has several. Throws a TidegateError that says what is wrong, and what to do. */
+export function readModelFile(artefact: string, shapes: KnownShapes, signature = ''): ModelFile {
   switch (formatOf(artefact)) {
     case 'onnx': {
       refuseUnknownKind(artefact);
@@ -24,12 +25,7 @@ export function readModelFile(artefact: string, shapes: KnownShapes): ModelFile 
     case 'tensorflowjs':
       return readTfjsFile(artefact, shapes);
     case 'saved-model':
-      throw new TidegateError(
-        'UNSUPPORTED',
-        `${artefact} is a SavedModel of TensorFlow, which no backend of this build runs: convert it to ONNX with ` +
-          `\`python -m tf2onnx.convert --saved-model DIR --output model.onnx\`, or to a GraphModel with ` +
-          `\`tensorflowjs_converter --input_format=tf_saved_model --output_format=tfjs_graph_model DIR OUT\``,
-      );
+      return readSavedModel(artefact, shapes, signature);
   }
 }
 

@@ -79,7 +79,7 @@ export class FileSource implements ByteSource {
 export function malformed(source: ByteSource, offset: number, what: string): TidegateError {
   return new TidegateError(
     'MODEL_LOAD_FAILED',
-    `${source.name} is not a whole ONNX file: ${what} (at byte ${offset} of ${source.size})`,
+    `${source.name} is not a whole ${source.name.endsWith('.pb') ? 'SavedModel' : 'ONNX file'}: ${what} (at byte ${offset} of ${source.size})`,
   );
 }
 

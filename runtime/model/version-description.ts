@@ -1,7 +1,7 @@
 import { TidegateError } from '../../contract/error.js';
 import type { Manifest } from '../../contract/manifest.js';
 import type { ModelSignature, TensorSpec } from '../../contract/signature.js';
-import { formatOf } from './artefact.js';
+import { type ArtefactFormat, formatOf } from './artefact.js';
 import { decideBatching } from './batching.js';
 import { decideDevice, type FoundDevice } from './device.js';
 import { checkAgainstSignature } from './manifest-check.js';
@@ -32,15 +32,17 @@ export function describeVersion(
   checkPlatform(manifest, found.artefact);
   const tensors = [...Object.entries(manifest.inputs), ...Object.entries(manifest.outputs)];
   const shapes = new Map(tensors.flatMap(([name, { shape }]) => (shape === undefined ? [] : [[name, shape] as const])));
-  const file = readModelFile(found.artefact, shapes);
+  const file = readModelFile(found.artefact, shapes, manifest.signature);
   checkAgainstSignature(manifest, file.signature);
   if (config !== undefined) checkConfigTensors(config, file.signature);
   const signature = narrowed(file.signature, shapes);
   const { bytes } = file;
-  const choice = decideDevice(manifest.device, { format: formatOf(found.artefact), bytes }, devices);
-  // Each instance on a GPU is a process of its own, and they would wait for the same device.
-  const wanted = choice.device === 'cpu' ? manifest.instances : 1;
-  const instances = Math.min(wanted ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1), workers);
+  const format = formatOf(found.artefact);
+  const choice = decideDevice(manifest.device, { format, bytes }, devices);
+  const instances = Math.min(
+    wantedInstances(manifest, choice.device, format) ?? (bytes <= SHARED_BY_ALL_BYTES ? workers : 1),
+    workers,
+  );
   return {
     handle,
     model,
@@ -58,6 +60,13 @@ export function describeVersion(
     memory_bytes: bytes * instances,
     ...(config === undefined ? {} : { config }),
   };
+}
+
+/** undefined: nobody says. Each instance on a GPU is a process of its own, and they would wait for the same device. */
+function wantedInstances({ instances }: Manifest, device: string, format: ArtefactFormat): number | undefined {
+  if (device !== 'cpu') return 1;
+  // Each has TensorFlow in a process of its own, with 300 MB before the first weight.
+  return instances ?? (format === 'saved-model' ? 1 : undefined);
 }
 
 function checkPlatform({ platform }: Manifest, artefact: string): void {

@@ -35,6 +35,8 @@ export interface LoadOrder {
   readonly format: ArtefactFormat;
   readonly artefact: string;
   readonly artefact_bytes: number;
+  /** Of a SavedModel, the signature that is served; '': the usual one. */
+  readonly signature: string;
   readonly max_batch: number;
   readonly device: string;
   /** Where the libraries of the device lie; '' where it needs none. */

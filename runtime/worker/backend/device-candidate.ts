@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GpuKind } from '../../model/device.js';
+import type { FoundDevice, GpuKind } from '../../model/device.js';
+import { TENSORFLOW_BINDING } from './tensorflow-binding.js';
 
 /** What decides whether a device is worth a probe. */
 export interface MachineFacts {
@@ -39,6 +40,14 @@ export function deviceCandidate(kind: GpuKind, backends_dir: string, facts: Mach
   if (kind === 'webgpu') return { kind, home: '', missing: missingForWebgpu(facts) };
   const home = join(backends_dir, 'cuda');
   return { kind, home, missing: missingForCuda(kind, home, facts) };
+}
+
+/** TensorFlow's own runtime is there or not: no session is needed to see it. */
+export function tensorflowFinding(backends_dir: string, { exists }: Pick<MachineFacts, 'exists'>): FoundDevice {
+  const home = join(backends_dir, 'tensorflow');
+  const works = exists(join(home, 'laid-out.json')) && exists(join(home, TENSORFLOW_BINDING));
+  const reason = works ? `laid out in ${home}` : 'it is not installed: tidegate setup tensorflow';
+  return { kind: 'tensorflow', works, reason, speedup: 0, home };
 }
 
 function missingForWebgpu({ platform, environment, exists, has_driver }: MachineFacts): string {

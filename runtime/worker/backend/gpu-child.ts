@@ -12,6 +12,10 @@ export interface GpuProgram {
   readonly device: string;
   /** Where the libraries of the device lie; '' where it needs none. */
   readonly home: string;
+  /** What people call it; absent: GPU process. */
+  readonly title?: string;
+  /** Variables that its libraries read. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Of another program that speaks the same messages; absent: ours. */
   readonly entry?: string;
 }
@@ -23,11 +27,13 @@ const KEPT_WORDS = 2000;
 /** One GPU process. It ends by `kill`, by a crash, or by a request that takes too long; then every request is refused. */
 export class GpuChild {
   readonly #process: ChildProcess;
+  readonly #title: string;
   /** Why it ended; '' while it lives. */
   #ended = '';
   #words = '';
 
   constructor(program: GpuProgram) {
+    this.#title = program.title ?? 'GPU process';
     this.#process = fork(program.entry ?? ENTRY, [], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -37,8 +43,10 @@ export class GpuChild {
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#words = (this.#words + text).slice(-KEPT_WORDS);
     });
-    this.#process.on('exit', (code, signal) => this.#end(`the GPU process ended (${signal ?? `exit code ${code}`})`));
-    this.#process.on('error', (error) => this.#end(`the GPU process failed: ${error.message}`));
+    this.#process.on('exit', (code, signal) =>
+      this.#end(`the ${this.#title} ended (${signal ?? `exit code ${code}`})`),
+    );
+    this.#process.on('error', (error) => this.#end(`the ${this.#title} failed: ${error.message}`));
   }
 
   get alive(): boolean {
@@ -68,7 +76,8 @@ export class GpuChild {
       const answered = (value: unknown) => {
         settle();
         const answer = GpuAnswerSchema.safeParse(value);
-        if (!answer.success) reject(new Error(`the GPU process answered something unknown: ${answer.error.message}`));
+        if (!answer.success)
+          reject(new Error(`the ${this.#title} answered something unknown: ${answer.error.message}`));
         else if (answer.data.type === 'failed') reject(new Error(answer.data.reason));
         else resolve(answer.data);
       };
@@ -77,7 +86,7 @@ export class GpuChild {
         reject(new BackendLost(this.#ended));
       };
       const timer = setTimeout(() => {
-        this.#end(`the GPU process did not answer within ${limit_ms} ms and was ended`);
+        this.#end(`the ${this.#title} did not answer within ${limit_ms} ms and was ended`);
         child.kill('SIGKILL');
         ended();
       }, limit_ms);
@@ -105,14 +114,14 @@ export class GpuChild {
 }
 
 /** The loader reads its path once, when a process starts: nothing that runs already can be told of these libraries. */
-function environment({ device, home }: GpuProgram): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+function environment({ device, home, environment: own }: GpuProgram): NodeJS.ProcessEnv {
+  const env = { ...process.env, ...own };
   if (home !== '') {
     const before = env['LD_LIBRARY_PATH'];
     env['LD_LIBRARY_PATH'] = [join(home, 'lib'), ...(before === undefined || before === '' ? [] : [before])].join(':');
   }
-  const [kind, ordinal] = device.split(':');
+  const [, ordinal] = device.split(':');
   // The child sees one device, which is then its first.
-  if (kind !== 'webgpu' && ordinal !== undefined) env['CUDA_VISIBLE_DEVICES'] = ordinal;
+  if (ordinal !== undefined) env['CUDA_VISIBLE_DEVICES'] = ordinal;
   return env;
 }

@@ -4,8 +4,8 @@ import type { GpuAnswer } from './gpu-message.js';
 import { loadOnnx } from './onnx.js';
 
 /**
- * A process with one model on the GPU. The driver must not be shared between threads, may abort, and may hang: here it takes
- * nothing along.
+ * A process with one model on the GPU, or in TensorFlow. The driver must not be shared between threads, may abort, and may hang:
+ * here it takes nothing along.
  */
 
 /** Sent by `gpu-child.ts` of the same build, over a channel that nobody else has. */
@@ -17,7 +17,7 @@ let session: BackendSession | undefined;
 
 async function answer(request: GpuRequest): Promise<GpuAnswer> {
   if (request.type === 'load') {
-    session = await loadOnnx(request.order, request.order.device.split(':')[0]);
+    session = await loadHere(request.order);
     return { type: 'loaded' };
   }
   if (session === undefined) throw new Error('a run came before its model was loaded');
@@ -31,6 +31,12 @@ async function answer(request: GpuRequest): Promise<GpuAnswer> {
       data: data instanceof Uint8Array ? new Uint8Array(data) : [...data],
     })),
   };
+}
+
+/** What most of these processes never need is imported when it is asked for. */
+async function loadHere(order: LoadOrder): Promise<BackendSession> {
+  if (order.format === 'saved-model') return (await import('./saved-model.js')).loadSavedModel(order);
+  return loadOnnx(order, order.device.split(':')[0]);
 }
 
 /** Bytes arrive wherever the message had them: numbers of 4 and 8 bytes need memory that begins at such a multiple. */

@@ -50,9 +50,7 @@ export class GpuSession implements BackendSession {
       await child.kill();
       const said = error instanceof Error ? error.message : String(error);
       const words = child.words === '' || said.includes(child.words) ? '' : ` (${child.words})`;
-      throw new Error(
-        `it does not load on ${this.device}: ${said}${words}. Set device to cpu or auto where there is no GPU with a driver`,
-      );
+      throw new Error(`it does not load on ${this.device}: ${said}${words}${this.device === 'cpu' ? '' : GPU_REMEDY}`);
     }
     return child;
   }
@@ -118,7 +116,7 @@ export class GpuSession implements BackendSession {
     const wait_ms = this.#not_before_ms - performance.now();
     if (wait_ms > LONGEST_WAIT_MS)
       throw new BackendLost(
-        `the GPU process of this model died again and again: the next one starts in ${Math.ceil(wait_ms / 1000)} s`,
+        `the process of this model died again and again: the next one starts in ${Math.ceil(wait_ms / 1000)} s`,
       );
     if (wait_ms > 0) await new Promise((resolve) => setTimeout(resolve, wait_ms));
     try {
@@ -129,5 +127,6 @@ export class GpuSession implements BackendSession {
   }
 }
 
+const GPU_REMEDY = '. Set device to cpu or auto where there is no GPU with a driver';
 /** Batches wait this long for the next process; beyond it they are told to come again. */
 const LONGEST_WAIT_MS = 1000;

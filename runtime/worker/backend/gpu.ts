@@ -12,6 +12,21 @@ export const gpuBackend: Backend = {
   load: (order, tell) => loadOrFallBack(order, programOf(order), LIMITS, tell),
 };
 
+/** TensorFlow's own runtime: in a process too, since its libraries must be on the path before that starts. */
+export const savedModelBackend: Backend = {
+  load: async (order, tell) => {
+    const environment = {
+      TF_CPP_MIN_LOG_LEVEL: '2',
+      TF_NUM_INTRAOP_THREADS: String(order.threads),
+      TF_NUM_INTEROP_THREADS: '1',
+    };
+    const program = { ...programOf(order), title: 'TensorFlow process', environment };
+    const session = new GpuSession(order, program, LIMITS, tell);
+    await session.start();
+    return session;
+  },
+};
+
 function programOf({ device, device_home }: LoadOrder): GpuProgram {
   return { device, home: device_home };
 }

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FoundDevice, GPU_KINDS, type GpuKind } from '../../model/device.js';
+import { type FoundDevice, type FoundGpu, GPU_KINDS, type GpuKind } from '../../model/device.js';
 import type { LoadOrder } from '../messages.js';
-import { deviceCandidate, type MachineFacts, machineFacts } from './device-candidate.js';
+import { deviceCandidate, type MachineFacts, machineFacts, tensorflowFinding } from './device-candidate.js';
 import { GpuChild, type GpuProgram } from './gpu-child.js';
 import { PROBE_WIDTH, probeModel } from './probe-model.js';
 
@@ -26,8 +26,13 @@ export interface ProbeOptions {
   readonly entry?: string;
 }
 
+/** Everything that a node looks for when it starts. */
+export async function lookAround(backends_dir: string): Promise<FoundDevice[]> {
+  return [...(await probeDevices({ backends_dir })), tensorflowFinding(backends_dir, machineFacts())];
+}
+
 /** What this machine has besides its CPU, found by running a session on each in a process of its own. Never rejects because of a device. */
-export async function probeDevices(options: ProbeOptions): Promise<FoundDevice[]> {
+export async function probeDevices(options: ProbeOptions): Promise<FoundGpu[]> {
   const { backends_dir, facts = machineFacts(), limit_ms = LIMIT_MS, kinds = GPU_KINDS } = options;
   const seen = options.even_without_driver === true ? { ...facts, has_driver: true } : facts;
   const candidates = kinds.map((kind) => deviceCandidate(kind, backends_dir, seen));
@@ -36,7 +41,7 @@ export async function probeDevices(options: ProbeOptions): Promise<FoundDevice[]
     return candidates.map(({ kind, home, missing }) => ({ kind, home, works: false, reason: missing, speedup: 0 }));
   return withProbeModel(async (artefact) => {
     let cpu: Timed | undefined;
-    const found: FoundDevice[] = [];
+    const found: FoundGpu[] = [];
     for (const { kind, home, missing } of candidates) {
       if (missing !== '') {
         found.push({ kind, home, works: false, reason: missing, speedup: 0 });
@@ -120,6 +125,7 @@ function probeOrder({ device, home }: GpuProgram, artefact: string): LoadOrder {
     format: 'onnx',
     artefact,
     artefact_bytes: 0,
+    signature: '',
     max_batch: 0,
     device,
     device_home: home,

@@ -14,6 +14,7 @@ const BACKENDS: ReadonlyMap<Key, () => Promise<Backend>> = new Map<Key, () => Pr
   ['onnx on webgpu', gpu],
   ['onnx on cuda', gpu],
   ['onnx on tensorrt', gpu],
+  ['saved-model on cpu', async () => (await import('./gpu.js')).savedModelBackend],
   ['tensorflowjs on cpu', async () => (await import('./tensorflow-js.js')).tensorflowJsBackend],
 ]);
 

@@ -32,7 +32,7 @@ async function localWheel(t: Cleanup): Promise<{ set: WheelSet; folder: string }
   process.env['PIP_NO_INDEX'] = '1';
   process.env['PIP_FIND_LINKS'] = folder;
   const libraries = ['tidal/lib/libtidal.so.1'];
-  const wheels = [{ project: 'tidal-sample', version: '1.0', sha256, bytes: bytes.length, libraries }];
+  const wheels = [{ project: 'tidal-sample', version: '1.0', sha256, bytes: bytes.length, libraries, folders: [] }];
   return { set: { about: '', python: '3.12', platforms: ['manylinux2014_x86_64'], wheels }, folder };
 }
 

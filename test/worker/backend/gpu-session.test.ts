@@ -25,6 +25,7 @@ async function stubbed(t: Cleanup, model: string, limits = LIMITS): Promise<Stub
     format: 'onnx',
     artefact: 'model.onnx',
     artefact_bytes: 0,
+    signature: '',
     max_batch: 64,
     device: 'cuda',
     device_home: '',

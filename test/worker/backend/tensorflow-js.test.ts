@@ -19,6 +19,7 @@ async function load(t: Cleanup, model: object): Promise<{ session: BackendSessio
     format: 'tensorflowjs',
     artefact,
     artefact_bytes: bytes,
+    signature: '',
     max_batch: 0,
     device: 'cpu',
     device_home: '',

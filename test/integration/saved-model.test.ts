@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ask, floats, repositoryIndex } from '../harness/ask.js';
+import { FIXTURES, modelFolder, temporaryFolder } from '../harness/checkout.js';
+import { startRuntime } from '../harness/runtime.js';
+import { proveSavedModels } from '../harness/saved-model.js';
+
+const BACKENDS = process.env['TIDEGATE_BACKENDS_DIR'] ?? '';
+const hasTensorflow = BACKENDS !== '' && existsSync(join(BACKENDS, 'tensorflow', 'laid-out.json'));
+
+test('without TensorFlow a SavedModel is refused with the remedy, and the others are served', async (t) => {
+  const folder = await modelFolder(t, ['scale']);
+  await cp(join(FIXTURES, 'tensorflow', 'saved'), join(folder, 'saved'), { recursive: true });
+  const { url } = await startRuntime(t, folder, { backends_dir: await temporaryFolder(t) });
+  const saved = (await repositoryIndex(url)).find(({ name }) => name === 'saved');
+  assert.equal(saved?.state, 'UNAVAILABLE');
+  assert.match(saved?.reason ?? '', /it is not installed: .*tidegate setup tensorflow, or convert/s);
+  assert.deepEqual((await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])])).outputs.y, [3, 6, 9, 12]);
+});
+
+test(
+  'SavedModels answer by each signature, alone and in batches, with 64 bits and text as they are',
+  {
+    skip: hasTensorflow ? false : 'needs tidegate setup tensorflow, and TIDEGATE_BACKENDS_DIR where it has laid it out',
+  },
+  (t) => proveSavedModels(t, BACKENDS),
+);
