@@ -1,5 +1,6 @@
 import { TidegateError } from '../../contract/error.js';
 import type { FeatureValue } from '../../contract/feature-row.js';
+import { blockBytes } from './block-heap.js';
 import type { EntityKey } from './entity-key.js';
 import { probe, rowMask } from './key-index.js';
 import { type FieldPlace, ROW_KEY, ROW_LOCK, ROW_STAMP, ROW_STAMPS, ROW_TOUCHED } from './row-layout.js';
@@ -120,12 +121,12 @@ export class RowReader {
 
   text(block: number): string {
     this.seeHeap(block + 1);
-    const bytes = this.memory.heap.i32[block];
+    const bytes = blockBytes(this.memory.heap.i32[block]);
     this.seeHeap(block + 1 + (bytes >>> 2) + 1);
     const { u8 } = this.memory.heap;
     const from = (block + 1) * 4;
     // A torn row may name anything: what is read of it is thrown away, but must not throw, nor take long.
-    if (!(bytes >= 0 && bytes <= MOST_TEXT_BYTES && from + bytes <= u8.length)) return '';
+    if (!(bytes <= MOST_TEXT_BYTES && from + bytes <= u8.length)) return '';
     return Buffer.from(u8.buffer, from, bytes).toString('utf8');
   }
 
@@ -187,7 +188,7 @@ export class RowReader {
     const key_words = (key.length + 3) >>> 2;
     this.seeHeap(block + 1 + key_words);
     const heap = this.memory.heap.i32;
-    if (heap[block] !== key.length) return false;
+    if (blockBytes(heap[block]) !== key.length) return false;
     for (let at = 0; at < key_words; at++) {
       if (heap[block + 1 + at] !== key.words[at]) return false;
     }

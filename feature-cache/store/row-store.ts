@@ -1,5 +1,5 @@
 import { TidegateError } from '../../contract/error.js';
-import { BlockHeap } from './block-heap.js';
+import { BlockHeap, blockBytes } from './block-heap.js';
 import { ClockHand } from './clock-hand.js';
 import { type EntityKey, hashOfWords } from './entity-key.js';
 import { bitsFor, KeyIndex, MOST_BITS, probe, rowMask } from './key-index.js';
@@ -10,8 +10,8 @@ import { CONTROL_INDEX, CONTROL_ROWS, indexWord, type TableMemory } from './tabl
 
 /** After an index has been filled from the old one, so much of it at most is in use: the next time is then far away. */
 const LOAD_AFTER_REBUILD = 0.6;
-/** Evictions for one allocation. Blocks of one size do not become blocks of another, so there has to be an end. */
-const MOST_EVICTIONS = 64;
+/** Evictions for one allocation: the blocks of that many rows need not lie together, so there has to be an end. */
+const MOST_EVICTIONS = 256;
 
 /** Rows, their keys and their blocks, within the budget: who is there, who comes, who has to go. One thread only. */
 export class RowStore {
@@ -64,7 +64,7 @@ export class RowStore {
   #isOf(base: number, key: EntityKey): boolean {
     const heap = this.memory.heap.i32;
     const block = this.memory.rows.i32[base + ROW_KEY];
-    if (heap[block] !== key.length) return false;
+    if (blockBytes(heap[block]) !== key.length) return false;
     for (let at = 0; at < (key.length + 3) >>> 2; at++) {
       if (heap[block + 1 + at] !== key.words[at]) return false;
     }
@@ -179,7 +179,7 @@ export class RowStore {
   #hashOf(base: number): number {
     const heap = this.memory.heap.i32;
     const block = this.memory.rows.i32[base + ROW_KEY];
-    return hashOfWords(heap, block + 1, heap[block], this.memory.handle.seed);
+    return hashOfWords(heap, block + 1, blockBytes(heap[block]), this.memory.handle.seed);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BlockHeap } from './block-heap.js';
+import { type BlockHeap, blockBytes } from './block-heap.js';
 import { ROW_STAMP, ROW_STAMPS, type RowLayout, STAMP_WORDS } from './row-layout.js';
 import type { SharedWords } from './shared-words.js';
 import type { UpdateStage } from './update-stage.js';
@@ -110,7 +110,7 @@ export class RowStamps {
   bytesFor(base: number, stamp: number): number {
     if (stamp === 0) return 0;
     const block = this.#rows.i32[base + ROW_STAMPS];
-    const had = block === 0 ? 0 : this.#heap.words.i32[block];
+    const had = block === 0 ? 0 : blockBytes(this.#heap.words.i32[block]);
     let capacity = Math.floor(had / (STAMP_WORDS * 4));
     if (stamp <= capacity) return 0;
     while (capacity < stamp) capacity = capacity * 2 + 1;

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { asTidegateError, TidegateError } from '../../contract/error.js';
 import type { FeatureUpdate, TableShape } from '../../contract/feature-row.js';
+import { blockBytes } from './block-heap.js';
 import { Categories } from './categories.js';
 import { EntityKey } from './entity-key.js';
 import { ROW_STAMP, ROW_STAMPS } from './row-layout.js';
@@ -189,7 +190,7 @@ export class TableWriter {
     const heap = this.memory.heap.i32;
     const old = rows[base + ROW_STAMPS];
     if (new_stamps !== 0) {
-      if (old !== 0) heap.copyWithin(new_stamps + 1, old + 1, old + 1 + (heap[old] >>> 2));
+      if (old !== 0) heap.copyWithin(new_stamps + 1, old + 1, old + 1 + (blockBytes(heap[old]) >>> 2));
       rows[base + ROW_STAMPS] = new_stamps;
     } else if (stamp === 0 && !keeps_outside) {
       rows[base + ROW_STAMPS] = 0;
