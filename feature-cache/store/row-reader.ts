@@ -95,7 +95,28 @@ export class RowReader {
   }
 
   /** Of a field that is present. Of a row that changes meanwhile, anything: see `unchanged`. */
-  value({ type, word, mask, words }: FieldPlace): FeatureValue {
+  value(place: FieldPlace): FeatureValue {
+    const { type, word, mask, words } = place;
+    const { rows } = this.memory;
+    const at = this.base + word;
+    switch (type) {
+      case 'int64':
+        return int64Of(rows.i32[at], rows.i32[at + 1]);
+      case 'bool':
+        return (rows.i32[at] & mask) !== 0;
+      case 'string':
+        return this.text(rows.i32[at]);
+      case 'category':
+        return this.category(rows.i32[at]);
+      case 'vector':
+        return rows.f32.slice(at, at + words);
+      default:
+        return this.number(place);
+    }
+  }
+
+  /** Of a field that is present and a number, or a bool as 0 or 1. An int64 as the nearest number. */
+  number({ type, word, mask }: FieldPlace): number {
     const { rows } = this.memory;
     const at = this.base + word;
     switch (type) {
@@ -107,15 +128,11 @@ export class RowReader {
       case 'int32':
         return rows.i32[at];
       case 'int64':
-        return int64Of(rows.i32[at], rows.i32[at + 1]);
+        return rows.i32[at + 1] * 2 ** 32 + (rows.i32[at] >>> 0);
       case 'bool':
-        return (rows.i32[at] & mask) !== 0;
-      case 'string':
-        return this.text(rows.i32[at]);
-      case 'category':
-        return this.category(rows.i32[at]);
-      case 'vector':
-        return rows.f32.slice(at, at + words);
+        return (rows.i32[at] & mask) === 0 ? 0 : 1;
+      default:
+        return Number.NaN;
     }
   }
 

@@ -1,0 +1,163 @@
+import { TidegateError } from '../../contract/error.js';
+import { type KeyPart, READ_FRESH, READ_STALE } from '../../contract/feature-row.js';
+import { EntityKey } from '../store/entity-key.js';
+import { RowReader } from '../store/row-reader.js';
+import { readSource, readTime } from '../store/stamps.js';
+import { attachTable, type TableHandle } from '../store/table-memory.js';
+import { statusOf } from '../store/table-reader.js';
+import {
+  type GatherPlan,
+  type GatherStep,
+  type GatherTarget,
+  gatherPlan,
+  MOVE_INT64,
+  MOVE_NUMBER,
+  MOVE_TEXT,
+} from './gather-plan.js';
+
+/** What is said of each value: of key k and target t at k * targets + t. Kept and filled again at each call. */
+export interface GatherNotes {
+  /** Positions in READ_STATUSES. */
+  readonly status: Uint8Array;
+  /** Since the last event that spoke of the field, be it too old or one that took the value away; NaN: none did. */
+  readonly age_us: Float64Array;
+  /** Positions in FEATURE_SOURCES. */
+  readonly source: Uint8Array;
+}
+
+export function gatherNotes(keys: number, targets: number): GatherNotes {
+  const count = keys * targets;
+  return { status: new Uint8Array(count), age_us: new Float64Array(count), source: new Uint8Array(count) };
+}
+
+/**
+ * Takes features of many entities from the table straight into the memory of tensors, with nothing looked up by name and
+ * nothing allocated but texts. The values of one entity are of one moment; those of different entities need not be.
+ */
+export class Gather {
+  readonly plan: GatherPlan;
+  readonly #rows: RowReader;
+  readonly #key: EntityKey;
+  readonly #most_keys: number;
+  #stamp = -1;
+  #age_us = Number.NaN;
+  #source = 0;
+
+  constructor(handle: TableHandle, targets: readonly GatherTarget[], options: { readonly allow_stale?: boolean } = {}) {
+    const memory = attachTable(handle);
+    this.#rows = new RowReader(memory);
+    this.#key = new EntityKey(handle.seed);
+    this.plan = gatherPlan(memory.layout, targets, options.allow_stale ?? false);
+    this.#most_keys = Math.min(...this.plan.steps.map(roomOf));
+  }
+
+  /** `keys` are of one part each, or lists of parts. Throws at a key that cannot be one: the memory then holds no answer. */
+  gather(keys: readonly (KeyPart | readonly KeyPart[])[], now_us: number, notes: GatherNotes): void {
+    const { steps } = this.plan;
+    if (keys.length > this.#most_keys || keys.length * steps.length > notes.status.length) {
+      const most = Math.min(this.#most_keys, Math.floor(notes.status.length / steps.length));
+      throw new TidegateError('INVALID_SHAPE', `${keys.length} keys, and room for ${most}: ask for fewer at once`);
+    }
+    for (let k = 0; k < keys.length; k++) {
+      const key = keys[k];
+      if (typeof key === 'object') this.#key.setParts(key);
+      else this.#key.set(key);
+      this.#gatherOne(k, now_us, notes);
+    }
+  }
+
+  #gatherOne(k: number, now_us: number, notes: GatherNotes): void {
+    const { steps } = this.plan;
+    const first = k * steps.length;
+    for (;;) {
+      const found = this.#rows.find(this.#key);
+      this.#stamp = -1;
+      this.#age_us = Number.NaN;
+      this.#source = 0;
+      for (let t = 0; t < steps.length; t++) this.#gatherField(found, steps[t], k, first + t, now_us, notes);
+      if (!found) return;
+      if (this.#rows.unchanged()) {
+        this.#rows.touch();
+        return;
+      }
+    }
+  }
+
+  #gatherField(found: boolean, step: GatherStep, k: number, note: number, now_us: number, notes: GatherNotes): void {
+    const { place } = step;
+    const stamp = found ? this.#rows.stampOf(place.position) : -1;
+    if (stamp !== this.#stamp) this.#readStamp(stamp, now_us);
+    const present = stamp !== -1 && this.#rows.present(place.position);
+    const status = statusOf(present, this.#age_us, place.ttl_us, this.plan.allow_stale, step.has_default);
+    notes.status[note] = status;
+    notes.age_us[note] = this.#age_us;
+    notes.source[note] = this.#source;
+    const at = step.offset + k * step.stride;
+    if (status === READ_FRESH || status === READ_STALE) this.#writeValue(step, at);
+    else writeDefault(step, at);
+  }
+
+  /** Most fields of a row share their stamp: it is read where it differs from that of the field before. */
+  #readStamp(stamp: number, now_us: number): void {
+    this.#stamp = stamp;
+    if (stamp === -1) {
+      this.#age_us = Number.NaN;
+      this.#source = 0;
+      return;
+    }
+    const { rows, heap } = this.#rows.memory;
+    const words = stamp >= 0 ? rows.i32 : heap.i32;
+    const at = stamp >= 0 ? stamp : -2 - stamp;
+    this.#age_us = now_us - readTime(words, at);
+    this.#source = readSource(words, at);
+  }
+
+  #writeValue(step: GatherStep, at: number): void {
+    const { place, move } = step;
+    const { rows } = this.#rows.memory;
+    const from = this.#rows.base + place.word;
+    if (move === MOVE_NUMBER) {
+      step.numbers[at] = this.#rows.number(place);
+    } else if (move === MOVE_INT64) {
+      this.#writeInt64(step, at);
+    } else if (move === MOVE_TEXT) {
+      step.texts[at] =
+        place.type === 'category' ? this.#rows.category(rows.i32[from]) : this.#rows.text(rows.i32[from]);
+    } else {
+      for (let i = 0; i < place.words; i++) step.numbers[at + i] = rows.f32[from + i];
+    }
+  }
+
+  #writeInt64({ place, int64_words }: GatherStep, at: number): void {
+    if (place.type === 'int64') {
+      const from = this.#rows.base + place.word;
+      int64_words[at * 2] = this.#rows.memory.rows.i32[from];
+      int64_words[at * 2 + 1] = this.#rows.memory.rows.i32[from + 1];
+      return;
+    }
+    const value = this.#rows.number(place);
+    int64_words[at * 2] = value | 0;
+    int64_words[at * 2 + 1] = Math.floor(value / 2 ** 32);
+  }
+}
+
+function writeDefault(step: GatherStep, at: number): void {
+  if (step.move === MOVE_NUMBER) {
+    step.numbers[at] = step.default_number;
+  } else if (step.move === MOVE_INT64) {
+    step.int64_words[at * 2] = step.default_low;
+    step.int64_words[at * 2 + 1] = step.default_high;
+  } else if (step.move === MOVE_TEXT) {
+    step.texts[at] = step.default_text;
+  } else {
+    for (let i = 0; i < step.default_vector.length; i++) step.numbers[at + i] = step.default_vector[i];
+  }
+}
+
+/** How many keys a target has room for. A list of texts grows. */
+function roomOf(step: GatherStep): number {
+  if (step.move === MOVE_TEXT) return Number.POSITIVE_INFINITY;
+  const length = step.move === MOVE_INT64 ? step.int64_words.length / 2 : step.numbers.length;
+  const width = step.place.type === 'vector' ? step.place.words : 1;
+  return Math.floor((length - step.offset - width) / step.stride) + 1;
+}
