@@ -12,7 +12,7 @@ import {
 } from '@nats-io/transport-node';
 import { TidegateError } from '../contract/error.js';
 import type { Config } from '../std/settings.js';
-import { ARTIFACTS, BUCKETS, type BucketName } from './declarations.js';
+import { ARTIFACTS, BUCKETS, type BucketName, token } from './declarations.js';
 import { inboxPrefix } from './permissions.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -48,8 +48,8 @@ export class Bus {
   /** What is asked while it is false gets no answer, not even after the connection has come back. */
   isConnected = true;
   readonly #buckets = new Map<string, Promise<KV>>();
-  #artifacts: Promise<ObjectStore> | undefined;
-  #manager: Promise<JetStreamManager> | undefined;
+  readonly #stores = new Map<string, Promise<ObjectStore>>();
+  readonly #managers = new Map<string, Promise<JetStreamManager>>();
 
   constructor(connection: NatsConnection, { environment, nats_replicas }: BusSettings) {
     this.connection = connection;
@@ -63,28 +63,43 @@ export class Bus {
 
   /** For declaring streams and looking at them: not everybody may. */
   manager(): Promise<JetStreamManager> {
-    this.#manager ??= jetstreamManager(this.connection, { checkAPI: false });
-    return this.#manager;
+    return opened(this.#managers, '', () => jetstreamManager(this.connection, { checkAPI: false }));
   }
 
   /** A bucket that has been declared. */
   bucket(name: BucketName): Promise<KV> {
     const { name: bucket } = BUCKETS[name];
-    const open =
-      this.#buckets.get(bucket) ?? new Kvm(this.connection).open(bucket, { bindOnly: true, allow_direct: true });
-    this.#buckets.set(bucket, open);
-    return open;
+    const options = { bindOnly: true, allow_direct: true };
+    return opened(this.#buckets, bucket, () => new Kvm(this.connection).open(bucket, options));
+  }
+
+  /** Whether this environment has any keys in a bucket: one question, however many there are. */
+  async hasKeys(name: BucketName): Promise<boolean> {
+    const { name: bucket } = BUCKETS[name];
+    const { streams } = await this.manager();
+    const filter = `$KV.${bucket}.${token(this.environment)}.>`;
+    const { state } = await streams.info(`KV_${bucket}`, { subjects_filter: filter });
+    return Object.keys(state.subjects ?? {}).length > 0;
   }
 
   artifacts(): Promise<ObjectStore> {
-    this.#artifacts ??= new Objm(this.connection).open(ARTIFACTS.name, false);
-    return this.#artifacts;
+    return opened(this.#stores, ARTIFACTS.name, () => new Objm(this.connection).open(ARTIFACTS.name, false));
   }
 
   /** What was sent is with the server when it resolves. */
   close(): Promise<void> {
     return this.connection.drain();
   }
+}
+
+/** Opened once; what could not be opened is tried again by whoever asks next. */
+function opened<T>(all: Map<string, Promise<T>>, name: string, open: () => Promise<T>): Promise<T> {
+  const found = all.get(name);
+  if (found !== undefined) return found;
+  const opening = open();
+  all.set(name, opening);
+  opening.catch(() => all.delete(name));
+  return opening;
 }
 
 /** Connects, and keeps connected. `patient`: a server that is not there yet is waited for, else BUS_UNAVAILABLE says what was tried. */

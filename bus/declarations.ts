@@ -22,6 +22,8 @@ export interface BucketDeclaration {
   readonly history: number;
   /** 0: for ever. */
   readonly ttl_ms: number;
+  /** `memory`: what is said anew every few seconds need not survive a server, and must not wait for its disk. */
+  readonly storage: 'file' | 'memory';
 }
 
 const DAY_MS = 86_400_000;
@@ -66,30 +68,35 @@ export const BUCKETS = {
     description: 'what nodes should serve: <env>.<model>',
     history: 32,
     ttl_ms: 0,
+    storage: 'file',
   },
   intents: {
     name: 'tg_intents',
     description: 'what operators want of nodes: <env>.<node>',
     history: 8,
     ttl_ms: 0,
+    storage: 'file',
   },
   nodes: {
     name: 'tg_nodes',
     description: 'what nodes say of themselves: <env>.<node>',
     history: 1,
     ttl_ms: NODE_TTL_MS,
+    storage: 'memory',
   },
   registry: {
     name: 'tg_registry',
     description: 'models, versions, aliases: <model>.<what>',
     history: 16,
     ttl_ms: 0,
+    storage: 'file',
   },
   lease: {
     name: 'tg_lease',
     description: 'which control plane leads: <env>.leader',
     history: 1,
     ttl_ms: 0,
+    storage: 'file',
   },
 } as const satisfies Record<string, BucketDeclaration>;
 

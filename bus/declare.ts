@@ -1,11 +1,12 @@
 import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
-import { nanos } from '@nats-io/transport-node';
+import { compare, nanos, parseSemVer } from '@nats-io/transport-node';
 import { TidegateError } from '../contract/error.js';
 import type { Bus } from './connection.js';
 import { ARTIFACTS, BUCKETS, type BucketDeclaration, STREAMS, type StreamDeclaration } from './declarations.js';
 
+const MOST_FOLLOWERS = 100_000;
 const STREAM_NOT_FOUND = 10_059;
 const STREAM_NAME_IN_USE = 10_058;
 
@@ -18,7 +19,7 @@ export async function declareAll(bus: Bus): Promise<void> {
 
 async function declareStream(bus: Bus, declared: StreamDeclaration): Promise<void> {
   const { streams } = await bus.manager();
-  const config = streamConfig(declared, bus.replicas);
+  const config = streamConfig(declared, bus);
   await told(`the stream ${declared.name}`, async () => {
     try {
       await streams.info(declared.name);
@@ -49,14 +50,19 @@ function streamConfig(
     max_age: nanos(max_age_ms),
     max_bytes,
     duplicate_window: nanos(duplicate_window_ms),
-    num_replicas: replicas,
+    num_replicas: bus.replicas,
     allow_direct: true,
+    ...(limitsConsumers(bus) ? { max_consumers: MOST_FOLLOWERS } : {}),
   };
 }
 
 /** The library makes a bucket where there is none, and leaves one that is there as it is. */
-async function declareBucket(bus: Bus, { name, description, history, ttl_ms }: BucketDeclaration): Promise<void> {
-  const options = { description, history, ttl: ttl_ms, replicas: bus.replicas, storage: StorageType.File };
+async function declareBucket(
+  bus: Bus,
+  { name, description, history, ttl_ms, storage: where }: BucketDeclaration,
+): Promise<void> {
+  const storage = where === 'memory' ? StorageType.Memory : StorageType.File;
+  const options = { description, history, ttl: ttl_ms, replicas: bus.replicas, storage };
   await told(`the bucket ${name}`, async () => {
     const bucket = await new Kvm(bus.connection).create(name, options);
     const { streamInfo } = await bucket.status();
@@ -67,21 +73,35 @@ async function declareBucket(bus: Bus, { name, description, history, ttl_ms }: B
       num_replicas: bus.replicas,
     };
     const { config } = streamInfo;
+    // Every node follows its states by a consumer. Servers from 2.15 allow a thousand unless the stream says more; older ones set no limit, and change none.
+    const isNarrow = config.max_consumers < MOST_FOLLOWERS && limitsConsumers(bus);
     const isSame =
+      !isNarrow &&
       config.description === description &&
       config.max_msgs_per_subject === history &&
       config.max_age === wanted.max_age &&
       config.num_replicas === bus.replicas;
     if (isSame) return;
     const { streams } = await bus.manager();
-    await streams.update(config.name, { ...config, ...wanted });
+    const limits = isNarrow ? { max_consumers: MOST_FOLLOWERS } : {};
+    await streams.update(config.name, { ...config, ...wanted, ...limits });
   });
+}
+
+function limitsConsumers({ connection }: Bus): boolean {
+  return compare(parseSemVer(connection.info?.version ?? '0.0.0'), parseSemVer('2.15.0')) >= 0;
 }
 
 async function declareArtifacts(bus: Bus): Promise<void> {
   const { name, description } = ARTIFACTS;
   const options = { description, replicas: bus.replicas, storage: StorageType.File };
-  await told(`the object store ${name}`, () => new Objm(bus.connection).create(name, options));
+  await told(`the object store ${name}`, async () => {
+    await new Objm(bus.connection).create(name, options);
+    const { streams } = await bus.manager();
+    const { config } = await streams.info(`OBJ_${name}`);
+    if (config.max_consumers >= MOST_FOLLOWERS || !limitsConsumers(bus)) return;
+    await streams.update(config.name, { ...config, max_consumers: MOST_FOLLOWERS });
+  });
 }
 
 async function told(what: string, work: () => Promise<unknown>): Promise<void> {

@@ -3,6 +3,7 @@ import type { Bus } from './connection.js';
 import { type BucketName, nameIn, token } from './declarations.js';
 
 const RETRY_MS = 1000;
+const REFRESH_MS = 600_000;
 
 export interface FollowedEntry {
   /** Of the model or node, in this environment. */
@@ -36,10 +37,12 @@ export async function follow(bus: Bus, bucket: BucketName, following: Following,
 
 async function followOnce(bus: Bus, bucket: BucketName, following: Following, stopped: AbortSignal): Promise<void> {
   const values = await bus.bucket(bucket);
-  const isEmpty = await hasNone(await values.keys(`${token(bus.environment)}.*`));
+  const isEmpty = !(await bus.hasKeys(bucket));
   const watch = await values.watch({ key: `${token(bus.environment)}.*` });
   const stop = () => watch.stop();
   stopped.addEventListener('abort', stop, { once: true });
+  // Whatever went wrong unnoticed is right again after a while; not everybody at the same moment.
+  const refresh = setTimeout(stop, REFRESH_MS * (0.75 + Math.random() / 2));
   let isNew = !isEmpty;
   if (isEmpty) following.caughtUp();
   try {
@@ -55,12 +58,7 @@ async function followOnce(bus: Bus, bucket: BucketName, following: Following, st
       }
     }
   } finally {
+    clearTimeout(refresh);
     stopped.removeEventListener('abort', stop);
   }
-}
-
-async function hasNone(keys: AsyncIterable<string>): Promise<boolean> {
-  let found = 0;
-  for await (const _key of keys) found++;
-  return found === 0;
 }
