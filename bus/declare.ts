@@ -34,10 +34,7 @@ async function declareStream(bus: Bus, declared: StreamDeclaration): Promise<voi
   });
 }
 
-function streamConfig(
-  declared: StreamDeclaration,
-  replicas: number,
-): Partial<StreamConfig> & { readonly name: string } {
+function streamConfig(declared: StreamDeclaration, bus: Bus): Partial<StreamConfig> & { readonly name: string } {
   const { name, description, subjects, keeps, max_age_ms, max_bytes, duplicate_window_ms } = declared;
   return {
     name,
@@ -100,7 +97,8 @@ async function declareArtifacts(bus: Bus): Promise<void> {
     const { streams } = await bus.manager();
     const { config } = await streams.info(`OBJ_${name}`);
     if (config.max_consumers >= MOST_FOLLOWERS || !limitsConsumers(bus)) return;
-    await streams.update(config.name, { ...config, max_consumers: MOST_FOLLOWERS });
+    const wider = { ...config, max_consumers: MOST_FOLLOWERS };
+    await streams.update(config.name, wider);
   });
 }
 
