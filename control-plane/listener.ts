@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
@@ -27,10 +28,14 @@ export async function isOpenListener(config: ListenSettings, tokens: TokenStore,
   );
 }
 
-/** A server for `handler`, with TLS where a certificate is named. Throws INVALID_CONFIG. */
-export function createListener(config: ListenSettings, handler: RequestListener): Server | TlsServer {
-  const { control_cert_file, control_key_file } = config;
-  if (control_cert_file === '' && control_key_file === '') return createServer(handler);
+export interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** The certificate that the settings name; undefined: none. Throws INVALID_CONFIG for one that cannot be used. */
+export function certificateOf({ control_cert_file, control_key_file }: ListenSettings): Certificate | undefined {
+  if (control_cert_file === '' && control_key_file === '') return undefined;
   if (control_cert_file === '' || control_key_file === '') {
     const missing = control_cert_file === '' ? 'control_cert_file' : 'control_key_file';
     throw new TidegateError('INVALID_CONFIG', `${missing} is not set: TLS takes a certificate and its key`);
@@ -39,6 +44,11 @@ export function createListener(config: ListenSettings, handler: RequestListener)
   const key = pem('control_key_file', control_key_file);
   try {
     createSecureContext({ cert, key });
+    // OpenSSL takes a key of another kind without a word, and fails at every handshake.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+      throw new Error('the key does not belong to the certificate');
+    }
+    return { cert, key };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new TidegateError(
@@ -47,7 +57,12 @@ export function createListener(config: ListenSettings, handler: RequestListener)
       { cause },
     );
   }
-  return createTlsServer({ cert, key, minVersion: 'TLSv1.2' }, handler);
+}
+
+export function createListener(certificate: Certificate | undefined, handler: RequestListener): Server | TlsServer {
+  return certificate === undefined
+    ? createServer(handler)
+    : createTlsServer({ ...certificate, minVersion: 'TLSv1.2' }, handler);
 }
 
 function pem(setting: string, path: string): Buffer {

@@ -14,7 +14,7 @@ import { createApp, type Entry } from './app.js';
 import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
 import { JoinLoop } from './labels/join/loop.js';
-import { createListener, isOpenListener, listen } from './listener.js';
+import { certificateOf, createListener, isOpenListener, listen } from './listener.js';
 import { MonitorLoop } from './monitor/monitor-loop.js';
 import { Monitors } from './monitor/monitors.js';
 import { Outbox } from './notify/outbox.js';
@@ -44,6 +44,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
     ca_file: config.clickhouse_ca_file,
     application: 'tidegate control-plane',
   });
+  const certificate = certificateOf(config);
   const state = openStateFolder(config.data_dir, Date.now);
   const entry = await entryOf(config, state, log);
   const stopped = new AbortController();
@@ -54,7 +55,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const monitors = new Monitors(client, database, Date.now);
   const fleet = new Fleet(config, log);
   const app = createApp({ entry, fleet, client, database, log, now_ms: Date.now, labelsCame, monitors });
-  const server = createListener(config, getRequestListener(app.fetch));
+  const server = createListener(certificate, getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;
   const url = urlOf(config, port);

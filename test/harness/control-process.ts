@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './ask.js';
 import { BUILT, type Cleanup } from './checkout.js';
@@ -18,6 +20,9 @@ export async function startControlProcess(
   clickhouse: string,
   args: readonly string[] = [],
 ): Promise<ControlProcess> {
+  // One of its own: two control planes do not share a folder.
+  const directory = await mkdtemp(join(tmpdir(), 'tidegate-control-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
   const program = [
     join(BUILT, 'cli', 'main.js'),
     'control-plane',
@@ -25,6 +30,8 @@ export async function startControlProcess(
     '0',
     '--log-format',
     'json',
+    '--data-dir',
+    directory,
     ...args,
   ];
   const child = spawn(process.execPath, program, {
