@@ -16,16 +16,20 @@ export interface GatherTarget {
   readonly stride: number;
 }
 
-/** How a value is read from its row, and how it is written: decided once, by types. */
-export const MOVE_NUMBER = 0;
-export const MOVE_INT64 = 1;
-export const MOVE_VECTOR = 2;
-export const MOVE_TEXT = 3;
+/** How a value is read from its row, and how it is written: decided once, by types. The commonest have moves of their own. */
+export const MOVE_FLOAT32 = 0;
+export const MOVE_FLOAT64 = 1;
+export const MOVE_NUMBER = 2;
+export const MOVE_INT64 = 3;
+export const MOVE_VECTOR = 4;
+export const MOVE_TEXT = 5;
 
 export interface GatherStep {
   readonly place: FieldPlace;
   readonly move: number;
-  /** Of MOVE_NUMBER and MOVE_VECTOR. */
+  readonly position: number;
+  readonly ttl_us: number;
+  /** Of all moves of numbers, and of vectors. */
   readonly numbers: Float32Array | Float64Array | Int32Array | Uint8Array;
   /** Of MOVE_INT64: the array's words, two a value, so that no bigint is made. */
   readonly int64_words: Int32Array;
@@ -93,6 +97,8 @@ function stepOf(layout: RowLayout, target: GatherTarget): GatherStep {
   const floating = array instanceof Float32Array || array instanceof Float64Array;
   return {
     place,
+    position,
+    ttl_us: place.ttl_us,
     move: moveOf(place.type, array),
     numbers,
     int64_words: array instanceof BigInt64Array ? wordsOf(array) : NO_WORDS,
@@ -106,7 +112,9 @@ function stepOf(layout: RowLayout, target: GatherTarget): GatherStep {
 function moveOf(type: FeatureType, array: GatherArray): number {
   if (type === 'vector') return MOVE_VECTOR;
   if (Array.isArray(array)) return MOVE_TEXT;
-  return array instanceof BigInt64Array ? MOVE_INT64 : MOVE_NUMBER;
+  if (array instanceof BigInt64Array) return MOVE_INT64;
+  if (type === 'float32') return MOVE_FLOAT32;
+  return type === 'float64' ? MOVE_FLOAT64 : MOVE_NUMBER;
 }
 
 function wordsOf(array: BigInt64Array): Int32Array {

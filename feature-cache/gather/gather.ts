@@ -1,8 +1,8 @@
 import { TidegateError } from '../../contract/error.js';
-import { type KeyPart, READ_FRESH, READ_STALE } from '../../contract/feature-row.js';
+import { type KeyPart, READ_STALE } from '../../contract/feature-row.js';
 import { EntityKey } from '../store/entity-key.js';
 import { RowReader } from '../store/row-reader.js';
-import { readSource, readTime } from '../store/stamps.js';
+import { NEVER, readSource, readTime } from '../store/stamps.js';
 import { attachTable, type TableHandle } from '../store/table-memory.js';
 import { statusOf } from '../store/table-reader.js';
 import {
@@ -10,6 +10,8 @@ import {
   type GatherStep,
   type GatherTarget,
   gatherPlan,
+  MOVE_FLOAT32,
+  MOVE_FLOAT64,
   MOVE_INT64,
   MOVE_NUMBER,
   MOVE_TEXT,
@@ -39,8 +41,6 @@ export class Gather {
   readonly #rows: RowReader;
   readonly #key: EntityKey;
   readonly #most_keys: number;
-  #stamp = -1;
-  #age_us = Number.NaN;
   #source = 0;
 
   constructor(handle: TableHandle, targets: readonly GatherTarget[], options: { readonly allow_stale?: boolean } = {}) {
@@ -67,15 +67,12 @@ export class Gather {
   }
 
   #gatherOne(k: number, now_us: number, notes: GatherNotes): void {
-    const { steps } = this.plan;
-    const first = k * steps.length;
     for (;;) {
-      const found = this.#rows.find(this.#key);
-      this.#stamp = -1;
-      this.#age_us = Number.NaN;
-      this.#source = 0;
-      for (let t = 0; t < steps.length; t++) this.#gatherField(found, steps[t], k, first + t, now_us, notes);
-      if (!found) return;
+      if (!this.#rows.find(this.#key)) {
+        this.#fillMissing(k, notes);
+        return;
+      }
+      this.#gatherRow(k, now_us, notes);
       if (this.#rows.unchanged()) {
         this.#rows.touch();
         return;
@@ -83,40 +80,67 @@ export class Gather {
     }
   }
 
-  #gatherField(found: boolean, step: GatherStep, k: number, note: number, now_us: number, notes: GatherNotes): void {
-    const { place } = step;
-    const stamp = found ? this.#rows.stampOf(place.position) : -1;
-    if (stamp !== this.#stamp) this.#readStamp(stamp, now_us);
-    const present = stamp !== -1 && this.#rows.present(place.position);
-    const status = statusOf(present, this.#age_us, place.ttl_us, this.plan.allow_stale, step.has_default);
-    notes.status[note] = status;
-    notes.age_us[note] = this.#age_us;
-    notes.source[note] = this.#source;
-    const at = step.offset + k * step.stride;
-    if (status === READ_FRESH || status === READ_STALE) this.#writeValue(step, at);
-    else writeDefault(step, at);
+  /** All that the loop needs is taken out of objects before it: it runs for every value of every request. */
+  #gatherRow(k: number, now_us: number, { status, age_us, source }: GatherNotes): void {
+    const { steps, layout, allow_stale } = this.plan;
+    const { i32, u8 } = this.#rows.memory.rows;
+    const { base } = this.#rows;
+    const stamps = base * 4 + layout.stamp_of_byte;
+    const presence = base + layout.presence;
+    let note = k * steps.length;
+    let last_stamp = -1;
+    let age = Number.NaN;
+    for (let t = 0; t < steps.length; t++, note++) {
+      const step = steps[t];
+      const { position } = step;
+      const stamp = u8[stamps + position];
+      if (stamp !== last_stamp) {
+        last_stamp = stamp;
+        age = this.#readStamp(stamp, position, now_us);
+      }
+      const present = ((i32[presence + (position >>> 5)] >>> (position & 31)) & 1) === 1;
+      const code = statusOf(present, age, step.ttl_us, allow_stale, step.has_default);
+      status[note] = code;
+      age_us[note] = age;
+      source[note] = this.#source;
+      const at = step.offset + k * step.stride;
+      if (code <= READ_STALE) this.#writeValue(step, at);
+      else writeDefault(step, at);
+    }
   }
 
-  /** Most fields of a row share their stamp: it is read where it differs from that of the field before. */
-  #readStamp(stamp: number, now_us: number): void {
-    this.#stamp = stamp;
-    if (stamp === -1) {
-      this.#age_us = Number.NaN;
-      this.#source = 0;
-      return;
+  #fillMissing(k: number, { status, age_us, source }: GatherNotes): void {
+    const { steps } = this.plan;
+    for (let t = 0; t < steps.length; t++) {
+      const note = k * steps.length + t;
+      status[note] = statusOf(false, Number.NaN, 0, false, steps[t].has_default);
+      age_us[note] = Number.NaN;
+      source[note] = 0;
+      writeDefault(steps[t], steps[t].offset + k * steps[t].stride);
     }
+  }
+
+  /** The age, and beside it the source. Most fields of a row share their stamp: it is read where it differs from the last. */
+  #readStamp(stamp: number, position: number, now_us: number): number {
+    this.#source = 0;
+    if (stamp === NEVER) return Number.NaN;
+    const place = this.#rows.stampOf(position);
     const { rows, heap } = this.#rows.memory;
-    const words = stamp >= 0 ? rows.i32 : heap.i32;
-    const at = stamp >= 0 ? stamp : -2 - stamp;
-    this.#age_us = now_us - readTime(words, at);
+    const words = place >= 0 ? rows.i32 : heap.i32;
+    const at = place >= 0 ? place : -2 - place;
     this.#source = readSource(words, at);
+    return now_us - readTime(words, at);
   }
 
   #writeValue(step: GatherStep, at: number): void {
     const { place, move } = step;
     const { rows } = this.#rows.memory;
     const from = this.#rows.base + place.word;
-    if (move === MOVE_NUMBER) {
+    if (move === MOVE_FLOAT32) {
+      step.numbers[at] = rows.f32[from];
+    } else if (move === MOVE_FLOAT64) {
+      step.numbers[at] = rows.f64[from >>> 1];
+    } else if (move === MOVE_NUMBER) {
       step.numbers[at] = this.#rows.number(place);
     } else if (move === MOVE_INT64) {
       this.#writeInt64(step, at);
@@ -142,7 +166,7 @@ export class Gather {
 }
 
 function writeDefault(step: GatherStep, at: number): void {
-  if (step.move === MOVE_NUMBER) {
+  if (step.move <= MOVE_NUMBER) {
     step.numbers[at] = step.default_number;
   } else if (step.move === MOVE_INT64) {
     step.int64_words[at * 2] = step.default_low;

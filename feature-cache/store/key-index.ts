@@ -15,7 +15,7 @@ export const MOST_BITS = 29;
 const EMPTY = 0;
 
 export function rowMask(bits: number): number {
-  return 2 ** bits - 1;
+  return (1 << bits) - 1;
 }
 
 /** The word that stands for a row of this hash. */
