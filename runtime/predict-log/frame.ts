@@ -1,4 +1,4 @@
-import { crc32 } from './checksum.js';
+import { crc32 } from '../../std/checksum.js';
 
 /**
  * A frame of a segment, at a multiple of 8: u32 magic, u32 bytes of the payload, u32 checksum, u32 kind; then the payload, filled up

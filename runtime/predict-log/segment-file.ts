@@ -1,4 +1,4 @@
-import { crc32 } from './checksum.js';
+import { crc32 } from '../../std/checksum.js';
 import { FRAME_ALIGNMENT } from './frame.js';
 
 /**

@@ -6,9 +6,9 @@ import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
-import { tableCrc32 } from '../../runtime/predict-log/checksum.js';
 import { segmentName } from '../../runtime/predict-log/segment-file.js';
 import { SegmentReader, SegmentUnreadable } from '../../runtime/predict-log/segment-reader.js';
+import { tableCrc32 } from '../../std/checksum.js';
 import { type PlainRecord, plainOf, records, segmentOf, TEST_HEADER, TEST_LAYOUT } from './record-rig.js';
 
 interface Read {
