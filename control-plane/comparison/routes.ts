@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import { comparisonReport } from './comparison-report.js';
@@ -26,13 +27,21 @@ export function comparisonRoutes({ client, database, now_ms }: Services): Hono {
     rows: z.coerce.number().int().min(2).max(1_000_000).default(200_000),
   });
   const app = new Hono();
-  app.get('/:model/comparison', async (context) => {
-    const { from, to, ...asked } = parsed(QuerySchema, context.req.query());
-    const to_ms = to ?? now_ms();
-    const window = nonEmpty(from ?? to_ms - 7 * DAY_MS, to_ms);
-    return context.json(
-      await comparisonReport(client, database, { model: context.req.param('model'), ...window, ...asked }),
-    );
-  });
+  app.get(
+    '/:model/comparison',
+    described({
+      summary: 'Compare two versions on the requests that both answered',
+      tag: 'Performance',
+      query: QuerySchema,
+    }),
+    async (context) => {
+      const { from, to, ...asked } = parsed(QuerySchema, context.req.query());
+      const to_ms = to ?? now_ms();
+      const window = nonEmpty(from ?? to_ms - 7 * DAY_MS, to_ms);
+      return context.json(
+        await comparisonReport(client, database, { model: context.req.param('model'), ...window, ...asked }),
+      );
+    },
+  );
   return app;
 }

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import { moment, parsed } from '../query.js';
 import { attributionReport, everyAttribution } from './attribution-report.js';
@@ -26,16 +27,24 @@ export function attributionRoutes(services: Services): Hono {
       ),
   });
   const app = new Hono();
-  app.get('/:model/drift/attribution', async (context) => {
-    const model = context.req.param('model');
-    const { feature, by, ...rest } = parsed(AttributionSchema, context.req.query());
-    const { spec, window } = await chosenReference(services, model, rest);
-    const filter = { model, ...window };
-    if (by === 'every') {
-      return context.json({ items: await everyAttribution(client, database, spec, filter, feature) });
-    }
-    const explained = { feature, by: CutSchema.parse(by) };
-    return context.json(await attributionReport(client, database, spec, filter, explained));
-  });
+  app.get(
+    '/:model/drift/attribution',
+    described({
+      summary: 'Say which part of the traffic explains the drift of a feature',
+      tag: 'Drift',
+      query: AttributionSchema,
+    }),
+    async (context) => {
+      const model = context.req.param('model');
+      const { feature, by, ...rest } = parsed(AttributionSchema, context.req.query());
+      const { spec, window } = await chosenReference(services, model, rest);
+      const filter = { model, ...window };
+      if (by === 'every') {
+        return context.json({ items: await everyAttribution(client, database, spec, filter, feature) });
+      }
+      const explained = { feature, by: CutSchema.parse(by) };
+      return context.json(await attributionReport(client, database, spec, filter, explained));
+    },
+  );
   return app;
 }

@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import { changePoints, DETECTORS, ERROR_STREAM } from './change-points.js';
@@ -27,13 +28,17 @@ export function changeRoutes({ client, database, now_ms }: Services): Hono {
     rows: z.coerce.number().int().min(1).max(MOST_ROWS).default(USUAL_ROWS),
   });
   const app = new Hono();
-  app.get('/:model/drift/changes', async (context) => {
-    const { feature, detector, delta, threshold, from, to, rows, ...cuts } = parsed(QuerySchema, context.req.query());
-    const to_ms = to ?? now_ms();
-    const filter = { model: context.req.param('model'), ...nonEmpty(from ?? to_ms - DAY_MS, to_ms), ...cuts };
-    const usual = feature === ERROR_STREAM ? 'ddm' : 'adwin';
-    const question = { filter, feature, detector: detector ?? usual, delta, threshold, rows };
-    return context.json(await changePoints(client, database, question));
-  });
+  app.get(
+    '/:model/drift/changes',
+    described({ summary: 'Find when the values of a stream changed, row by row', tag: 'Drift', query: QuerySchema }),
+    async (context) => {
+      const { feature, detector, delta, threshold, from, to, rows, ...cuts } = parsed(QuerySchema, context.req.query());
+      const to_ms = to ?? now_ms();
+      const filter = { model: context.req.param('model'), ...nonEmpty(from ?? to_ms - DAY_MS, to_ms), ...cuts };
+      const usual = feature === ERROR_STREAM ? 'ddm' : 'adwin';
+      const question = { filter, feature, detector: detector ?? usual, delta, threshold, rows };
+      return context.json(await changePoints(client, database, question));
+    },
+  );
   return app;
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import type { RowFilter } from '../log/rows.js';
 import { moment, parsed } from '../query.js';
@@ -44,32 +45,36 @@ export function driftRoutes(services: Services): Hono {
     rows: count.max(MOST_ROWS).default(USUAL_ROWS),
   });
   const app = new Hono();
-  app.get('/:model/drift', async (context) => {
-    const model = context.req.param('model');
-    const { from, to, reference, min_samples, bucket, mode, multivariate, rows, ...cuts } = parsed(
-      DriftSchema,
-      context.req.query(),
-    );
-    const id = typeof reference === 'number' ? reference : undefined;
-    const { spec, window, entry } = await chosenReference(services, model, { from, to, reference: id });
-    const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
-    const request = { model, ...window, ...cuts, against, least_samples: min_samples, bucket };
-    if (mode === 'binned' && multivariate.length === 0) {
-      return context.json(await driftReport(client, database, spec, request));
-    }
-    if (mode === 'binned') {
-      throw new TidegateError(
-        'INVALID_PARAMETER',
-        `'multivariate' is '${multivariate.join(',')}', which needs rows: add mode=exact`,
+  app.get(
+    '/:model/drift',
+    described({ summary: 'Show how far a window drifted from a reference', tag: 'Drift', query: DriftSchema }),
+    async (context) => {
+      const model = context.req.param('model');
+      const { from, to, reference, min_samples, bucket, mode, multivariate, rows, ...cuts } = parsed(
+        DriftSchema,
+        context.req.query(),
       );
-    }
-    if (bucket !== undefined) {
-      throw new TidegateError('INVALID_PARAMETER', "'bucket' is read from states: leave out mode=exact");
-    }
-    const reference_rows = against === undefined ? rowsOf(model, entry) : { ...request, ...against };
-    const exact = { ...request, reference_rows, rows, methods: multivariate };
-    return context.json(await exactReport(client, database, spec, exact));
-  });
+      const id = typeof reference === 'number' ? reference : undefined;
+      const { spec, window, entry } = await chosenReference(services, model, { from, to, reference: id });
+      const against = typeof reference === 'string' ? windowBefore(window, reference) : undefined;
+      const request = { model, ...window, ...cuts, against, least_samples: min_samples, bucket };
+      if (mode === 'binned' && multivariate.length === 0) {
+        return context.json(await driftReport(client, database, spec, request));
+      }
+      if (mode === 'binned') {
+        throw new TidegateError(
+          'INVALID_PARAMETER',
+          `'multivariate' is '${multivariate.join(',')}', which needs rows: add mode=exact`,
+        );
+      }
+      if (bucket !== undefined) {
+        throw new TidegateError('INVALID_PARAMETER', "'bucket' is read from states: leave out mode=exact");
+      }
+      const reference_rows = against === undefined ? rowsOf(model, entry) : { ...request, ...against };
+      const exact = { ...request, reference_rows, rows, methods: multivariate };
+      return context.json(await exactReport(client, database, spec, exact));
+    },
+  );
   return app.route('/', attributionRoutes(services));
 }
 

@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { type DesiredState, NameSchema, NODE_MODES } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
+import { described } from '../api/described.js';
 import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { judgeModel } from './convergence.js';
@@ -22,12 +23,39 @@ export interface FleetServices {
 const ModeSchema = z.strictObject({ mode: z.enum(NODE_MODES) });
 const NONE: Pick<DesiredState, 'placements' | 'pinned' | 'limits'> = { placements: [], pinned: false, limits: {} };
 
+const ROUTES = {
+  showLeader: described({ summary: 'Show which control plane leads', tag: 'Fleet' }),
+  listDeployments: described({ summary: 'List deployments, and how far each is', tag: 'Fleet' }),
+  showDeployment: described({ summary: 'Show what should be served of a model, and what is', tag: 'Fleet' }),
+  deploy: described({
+    summary: 'Say what should be served of a model',
+    tag: 'Fleet',
+    body: DeploymentSchema,
+    ifMatch: 'asked',
+  }),
+  rollBack: described({
+    summary: 'Deploy again what was deployed before',
+    tag: 'Fleet',
+    ifMatch: 'asked',
+  }),
+  endDeployment: described({ summary: 'End the deployment of a model', tag: 'Fleet', ifMatch: 'asked' }),
+  listNodes: described({ summary: 'List nodes', tag: 'Fleet' }),
+  showNode: described({ summary: 'Show a node', tag: 'Fleet' }),
+  setMode: described({
+    summary: 'Let a node serve, drain it, or take it out',
+    tag: 'Fleet',
+    body: ModeSchema,
+    ifMatch: 'asked',
+  }),
+  forgetNode: described({ summary: 'Forget a node', tag: 'Fleet', answers: { 204: { description: 'Forgotten' } } }),
+};
+
 /** What should be served where, and what is: docs/fleet.md. */
 export function fleetRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
   app.route('/deployments', deploymentRoutes(open));
   app.route('/nodes', nodeRoutes(open));
-  app.get('/fleet', (context) => {
+  app.get('/fleet', ROUTES.showLeader, (context) => {
     const { lease } = open();
     return context.json({ leader: lease.leader ?? null, leads: lease.term !== undefined });
   });
@@ -36,11 +64,11 @@ export function fleetRoutes(open: () => FleetServices): Hono {
 
 function deploymentRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
-  app.get('/', (context) => {
+  app.get('/', ROUTES.listDeployments, (context) => {
     const fleet = open();
     return context.json({ deployments: fleet.view.models.flatMap((model) => summary(fleet, model) ?? []) });
   });
-  app.get('/:model', async (context) => {
+  app.get('/:model', ROUTES.showDeployment, async (context) => {
     const fleet = open();
     const model = named(context.req.param('model'));
     const stored = await fleet.desired.read(model);
@@ -48,7 +76,7 @@ function deploymentRoutes(open: () => FleetServices): Hono {
     context.header('etag', `"${stored.revision}"`);
     return context.json(whole(fleet, model, stored));
   });
-  app.put('/:model', async (context) => {
+  app.put('/:model', ROUTES.deploy, async (context) => {
     const fleet = open();
     const model = named(context.req.param('model'));
     const wanted = parsed(DeploymentSchema, bodyObject(await context.req.text()));
@@ -57,29 +85,8 @@ function deploymentRoutes(open: () => FleetServices): Hono {
     context.header('etag', `"${stored.revision}"`);
     return context.json(whole(fleet, model, stored));
   });
-  app.post('/:model/rollback', async (context) => {
-    const fleet = open();
-    const model = named(context.req.param('model'));
-    const history = await fleet.desired.history(model);
-    const before = stateBefore(history);
-    if (before === undefined) {
-      throw new TidegateError(
-        'CONFLICT',
-        `model '${model}' cannot be rolled back: nothing else was deployed before, as far as is remembered`,
-      );
-    }
-    const { placements, pinned, limits } = before.state;
-    // Which nodes were chosen then may be wrong by now: the leader chooses again.
-    const content = { placements: placements.map((each) => ({ ...each, assigned: [], excluded: [] })), pinned, limits };
-    const over = revisionSeen(context) ?? history.at(-1)?.revision;
-    const stored = await fleet.desired.write(model, content, over);
-    context.header('etag', `"${stored.revision}"`);
-    return context.json({
-      ...whole(fleet, model, stored),
-      rolled_back_to: { revision: before.revision, epoch: before.state.epoch },
-    });
-  });
-  app.delete('/:model', async (context) => {
+  addRollback(app, open);
+  app.delete('/:model', ROUTES.endDeployment, async (context) => {
     const fleet = open();
     const model = named(context.req.param('model'));
     if ((await fleet.desired.read(model)) === undefined) throw notDeployed(model);
@@ -97,13 +104,42 @@ function deploymentRoutes(open: () => FleetServices): Hono {
   return app;
 }
 
+function addRollback(app: Hono, open: () => FleetServices): void {
+  app.post('/:model/rollback', ROUTES.rollBack, async (context) => {
+    const fleet = open();
+    const model = named(context.req.param('model'));
+    const history = await fleet.desired.history(model);
+    const before = stateBefore(history);
+    if (before === undefined) {
+      throw new TidegateError(
+        'CONFLICT',
+        `model '${model}' cannot be rolled back: nothing else was deployed before, as far as is remembered`,
+      );
+    }
+    const { placements, pinned, limits } = before.state;
+    // Which nodes were chosen then may be wrong by now: the leader chooses again.
+    const content = {
+      placements: placements.map((each) => ({ ...each, assigned: [], excluded: [] })),
+      pinned,
+      limits,
+    };
+    const over = revisionSeen(context) ?? history.at(-1)?.revision;
+    const stored = await fleet.desired.write(model, content, over);
+    context.header('etag', `"${stored.revision}"`);
+    return context.json({
+      ...whole(fleet, model, stored),
+      rolled_back_to: { revision: before.revision, epoch: before.state.epoch },
+    });
+  });
+}
+
 function nodeRoutes(open: () => FleetServices): Hono {
   const app = new Hono();
-  app.get('/', (context) => {
+  app.get('/', ROUTES.listNodes, (context) => {
     const fleet = open();
     return context.json({ nodes: fleet.view.nodes.map(({ name }) => nodeOf(fleet, name)) });
   });
-  app.get('/:node', (context) => {
+  app.get('/:node', ROUTES.showNode, (context) => {
     const fleet = open();
     const name = named(context.req.param('node'));
     const node = nodeOf(fleet, name);
@@ -111,7 +147,7 @@ function nodeRoutes(open: () => FleetServices): Hono {
     context.header('etag', `"${fleet.view.intentRevision(name)}"`);
     return context.json(node);
   });
-  app.put('/:node/mode', async (context) => {
+  app.put('/:node/mode', ROUTES.setMode, async (context) => {
     const fleet = open();
     const name = named(context.req.param('node'));
     if (fleet.view.node(name) === undefined) throw unknownNode(name);
@@ -120,7 +156,7 @@ function nodeRoutes(open: () => FleetServices): Hono {
     context.header('etag', `"${revision}"`);
     return context.json({ node: name, mode, revision });
   });
-  app.delete('/:node', async (context) => {
+  app.delete('/:node', ROUTES.forgetNode, async (context) => {
     const fleet = open();
     const name = named(context.req.param('node'));
     if (fleet.view.node(name) === undefined) throw unknownNode(name);

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import type { Dimension } from './label-states.js';
@@ -27,18 +28,22 @@ export function performanceRoutes({ client, database, now_ms }: Services): Hono 
     by: z.string().refine(isGroup, 'give version, variant, node, or segment:<name>').optional(),
   });
   const app = new Hono();
-  app.get('/:model/performance', async (context) => {
-    const { from, to, threshold, min_samples, bucket, by, ...cuts } = parsed(QuerySchema, context.req.query());
-    if (cuts.segment !== undefined && by?.startsWith('segment:')) {
-      throw new TidegateError(
-        'INVALID_PARAMETER',
-        `by=${by} and segment=${cuts.segment}: states know one segment at a time, give one of both`,
-      );
-    }
-    const to_ms = to ?? now_ms();
-    const filter = { model: context.req.param('model'), ...nonEmpty(from ?? to_ms - DAY_MS, to_ms), ...cuts };
-    return context.json(await performance.report({ filter, threshold, min_samples, bucket, by }));
-  });
+  app.get(
+    '/:model/performance',
+    described({ summary: 'Measure how right a model was, once labels came', tag: 'Performance', query: QuerySchema }),
+    async (context) => {
+      const { from, to, threshold, min_samples, bucket, by, ...cuts } = parsed(QuerySchema, context.req.query());
+      if (cuts.segment !== undefined && by?.startsWith('segment:')) {
+        throw new TidegateError(
+          'INVALID_PARAMETER',
+          `by=${by} and segment=${cuts.segment}: states know one segment at a time, give one of both`,
+        );
+      }
+      const to_ms = to ?? now_ms();
+      const filter = { model: context.req.param('model'), ...nonEmpty(from ?? to_ms - DAY_MS, to_ms), ...cuts };
+      return context.json(await performance.report({ filter, threshold, min_samples, bucket, by }));
+    },
+  );
   return app;
 }
 

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { stream } from 'hono/streaming';
 import { z } from 'zod';
+import { described } from '../api/described.js';
 import type { Services } from '../app.js';
 import { moment, nonEmpty, parsed } from '../query.js';
 import { readCursor } from './cursor.js';
@@ -39,20 +40,33 @@ export function predictionRoutes({ client, database, now_ms }: Services): Hono {
     format: z.enum(['json', 'ndjson', 'csv', 'parquet', 'arrow']).default('json'),
   });
   const app = new Hono();
-  app.get('/:model/predictions', async (context) => {
-    const { from, to, limit, cursor, format, ...cuts } = parsed(QuerySchema, context.req.query());
-    const to_ms = to ?? now_ms();
-    const window = nonEmpty(from ?? to_ms - DAY_MS, to_ms);
-    const filter = { model: context.req.param('model'), ...window, ...cuts };
-    if (format === 'json') {
-      return context.json(await predictions.page(filter, limit, cursor === undefined ? undefined : readCursor(cursor)));
-    }
-    const rows = await predictions.export(filter, format);
-    context.header('content-type', CONTENT_TYPES[format]);
-    return stream(context, async (answer) => {
-      answer.onAbort(() => void rows.destroy());
-      for await (const chunk of rows) await answer.write(BytesSchema.parse(chunk));
-    });
-  });
+  app.get(
+    '/:model/predictions',
+    described({
+      summary: 'List logged predictions, page by page or as a file',
+      tag: 'Predictions',
+      query: QuerySchema,
+      answers: {
+        200: { description: 'A page, or a file', types: ['application/json', ...Object.values(CONTENT_TYPES)] },
+      },
+    }),
+    async (context) => {
+      const { from, to, limit, cursor, format, ...cuts } = parsed(QuerySchema, context.req.query());
+      const to_ms = to ?? now_ms();
+      const window = nonEmpty(from ?? to_ms - DAY_MS, to_ms);
+      const filter = { model: context.req.param('model'), ...window, ...cuts };
+      if (format === 'json') {
+        return context.json(
+          await predictions.page(filter, limit, cursor === undefined ? undefined : readCursor(cursor)),
+        );
+      }
+      const rows = await predictions.export(filter, format);
+      context.header('content-type', CONTENT_TYPES[format]);
+      return stream(context, async (answer) => {
+        answer.onAbort(() => void rows.destroy());
+        for await (const chunk of rows) await answer.write(BytesSchema.parse(chunk));
+      });
+    },
+  );
   return app;
 }

@@ -6,6 +6,7 @@ import { objectName } from '../../contract/artifact.js';
 import { DigestSchema, NameSchema } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
 import type { ModelRecord } from '../../contract/registry-record.js';
+import { described as describes } from '../api/described.js';
 import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { admitVersion, NewVersionSchema } from './admission.js';
@@ -31,16 +32,63 @@ const PageSchema = z.strictObject({
   before: z.coerce.number().int().positive().optional().describe('versions below this one'),
 });
 
+const ROUTES = {
+  listModels: describes({ summary: 'List models', tag: 'Registry' }),
+  showModel: describes({ summary: 'Show a model', tag: 'Registry' }),
+  describeModel: describes({ summary: 'Describe a model', tag: 'Registry', body: DescriptionSchema, ifMatch: 'asked' }),
+  listVersions: describes({
+    summary: 'List the versions of a model, newest first',
+    tag: 'Registry',
+    query: PageSchema,
+  }),
+  showVersion: describes({ summary: 'Show a version', tag: 'Registry' }),
+  makeVersion: describes({
+    summary: 'Make a version of artefacts that are there',
+    tag: 'Registry',
+    body: NewVersionSchema,
+    creates: true,
+    answers: {
+      200: { description: 'The same content is a version already' },
+      201: { description: 'The new version' },
+    },
+  }),
+  promote: describes({
+    summary: 'Let a version into an environment',
+    tag: 'Registry',
+    body: EnvironmentSchema,
+  }),
+  setAlias: describes({
+    summary: 'Point an alias to a version',
+    tag: 'Registry',
+    body: AliasSchema,
+    ifMatch: 'asked',
+  }),
+  removeAlias: describes({ summary: 'Remove an alias', tag: 'Registry', ifMatch: 'asked' }),
+  fetchBytes: describes({
+    summary: 'Fetch the bytes of a digest',
+    tag: 'Registry',
+    answers: { 200: { description: 'The bytes', types: ['application/octet-stream'] } },
+  }),
+  sendBytes: describes({
+    summary: 'Send the bytes of a digest',
+    tag: 'Registry',
+    bodyTypes: ['application/octet-stream'],
+    answers: { 201: { description: 'They are there' } },
+  }),
+};
+
 /** Models, versions and aliases: docs/registry.md. `open`: throws where NATS is not there. */
 export function registryRoutes(open: () => RegistryServices): Hono {
   const app = new Hono();
   app.route('/artifacts', artifactRoutes(open));
-  app.get('/models', async (context) => {
+  app.get('/models', ROUTES.listModels, async (context) => {
     const models = await open().registry.models();
     return context.json({ models: models.map(({ record, revision }) => ({ ...shown(record), revision })) });
   });
-  app.get('/models/:model', async (context) => answer(context, await open().registry.get(modelOf(context))));
-  app.patch('/models/:model', async (context) => {
+  app.get('/models/:model', ROUTES.showModel, async (context) =>
+    answer(context, await open().registry.get(modelOf(context))),
+  );
+  app.patch('/models/:model', ROUTES.describeModel, async (context) => {
     const change = parsed(DescriptionSchema, bodyObject(await context.req.text()));
     const over = revisionSeen(context);
     const changed = await open().registry.change(modelOf(context), (record) => [described(record, change), undefined], {
@@ -48,7 +96,13 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     });
     return answer(context, changed);
   });
-  app.get('/models/:model/versions', async (context) => {
+  addVersions(app, open);
+  addAliases(app, open);
+  return app;
+}
+
+function addVersions(app: Hono, open: () => RegistryServices): void {
+  app.get('/models/:model/versions', ROUTES.listVersions, async (context) => {
     const { limit, before } = parsed(PageSchema, context.req.query());
     const { record } = await open().registry.get(modelOf(context));
     const newest = record.versions.toReversed().filter(({ version }) => before === undefined || version < before);
@@ -56,11 +110,11 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     const next = newest.length > limit ? page.at(-1)?.version : undefined;
     return context.json({ model: record.model, versions: page, aliases: record.aliases, next_before: next ?? null });
   });
-  app.get('/models/:model/versions/:version', async (context) => {
+  app.get('/models/:model/versions/:version', ROUTES.showVersion, async (context) => {
     const { record } = await open().registry.get(modelOf(context));
     return context.json(versionNamed(record, context.req.param('version')));
   });
-  app.post('/models/:model/versions', async (context) => {
+  app.post('/models/:model/versions', ROUTES.makeVersion, async (context) => {
     const services = open();
     const given = parsed(NewVersionSchema, bodyObject(await context.req.text()));
     const { version, known, change } = await admitVersion(
@@ -71,7 +125,7 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     );
     return context.json({ ...version, known, change: change ?? null }, known ? 200 : 201);
   });
-  app.post('/models/:model/versions/:version/promote', async (context) => {
+  app.post('/models/:model/versions/:version/promote', ROUTES.promote, async (context) => {
     const services = open();
     const { environment } = parsed(EnvironmentSchema, bodyObject(await context.req.text()));
     const author = authorOf(services, context);
@@ -81,7 +135,10 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     });
     return answer(context, changed);
   });
-  app.put('/models/:model/aliases/:alias', async (context) => {
+}
+
+function addAliases(app: Hono, open: () => RegistryServices): void {
+  app.put('/models/:model/aliases/:alias', ROUTES.setAlias, async (context) => {
     const { version } = parsed(AliasSchema, bodyObject(await context.req.text()));
     const alias = aliasOf(context);
     const changed = await open().registry.change(
@@ -91,7 +148,7 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     );
     return answer(context, changed);
   });
-  app.delete('/models/:model/aliases/:alias', async (context) => {
+  app.delete('/models/:model/aliases/:alias', ROUTES.removeAlias, async (context) => {
     const alias = aliasOf(context);
     const over = revisionSeen(context);
     return answer(
@@ -99,14 +156,13 @@ export function registryRoutes(open: () => RegistryServices): Hono {
       await open().registry.change(modelOf(context), (record) => [withoutAlias(record, alias), undefined], { over }),
     );
   });
-  return app;
 }
 
 /** Bytes by their digest: what a client asks for before it sends, and what it sends. */
 function artifactRoutes(open: () => RegistryServices): Hono {
   const app = new Hono();
   // Hono answers HEAD from here, without the body.
-  app.get('/:digest', async (context) => {
+  app.get('/:digest', ROUTES.fetchBytes, async (context) => {
     const digest = digestIn(context);
     const { artifacts } = open();
     const size = await artifacts.size(objectName(digest));
@@ -118,7 +174,7 @@ function artifactRoutes(open: () => RegistryServices): Hono {
       for await (const chunk of artifacts.get(objectName(digest))) await answer.write(chunk);
     });
   });
-  app.put('/:digest', async (context) => {
+  app.put('/:digest', ROUTES.sendBytes, async (context) => {
     const digest = digestIn(context);
     const { body } = context.req.raw;
     await open().artifacts.put(objectName(digest), body ?? nothing());
