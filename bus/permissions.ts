@@ -11,6 +11,18 @@ export function inboxPrefix(environment: string, node: string): string {
  * change what others should serve nor speak for another node.
  */
 export function nodePermissions(environment: string, node: string): BusPermissions {
+  return permissions(environment, keyOf(environment, node), token(node), `${inboxPrefix(environment, node)}.>`);
+}
+
+/**
+ * What the server of a site may at the hub, for all of its nodes: as a node, under whatever name. Which of them speaks is the business of the site's own
+ * server.
+ */
+export function sitePermissions(environment: string): BusPermissions {
+  return permissions(environment, `${token(environment)}.*`, '*', '>');
+}
+
+function permissions(environment: string, key: string, node: string, inbox: string): BusPermissions {
   const env = token(environment);
   const desired = `KV_${BUCKETS.desired.name}`;
   const nodes = `KV_${BUCKETS.nodes.name}`;
@@ -35,9 +47,9 @@ export function nodePermissions(environment: string, node: string): BusPermissio
       ...read(artifacts),
       ...read('TG_FEATURES'),
       `$JS.API.STREAM.INFO.${nodes}`,
-      `$KV.${BUCKETS.nodes.name}.${keyOf(environment, node)}`,
-      `tg.${env}.events.node.${token(node)}`,
+      `$KV.${BUCKETS.nodes.name}.${key}`,
+      `tg.${env}.events.node.${node}`,
     ],
-    subscribe: [`${inboxPrefix(environment, node)}.>`, `tg.${env}.node.${token(node)}.>`],
+    subscribe: [inbox, `tg.${env}.node.${node}.>`],
   };
 }

@@ -8,12 +8,15 @@ import { addAskCommands } from './ask-commands.js';
 import { addAudit } from './audit.js';
 import { addCheck } from './check.js';
 import { addCompare } from './compare.js';
+import { addConvert } from './convert.js';
 import { addDeploy } from './deploy.js';
 import { addDoctor } from './doctor.js';
 import { addDrift } from './drift.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
+import { addNatsKey } from './nats-key.js';
 import { addNodes } from './nodes.js';
+import { addOptimize } from './optimize.js';
 import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
 import { addPush } from './push.js';
@@ -39,6 +42,7 @@ function build(): Command {
   addRuntime(program);
   addStore(program);
   addNats(program);
+  addNatsKey(program);
   addControlPlane(program);
   addUp(program);
   addSettings(program.command('config').description('print every setting, its value and where it came from'))
@@ -60,6 +64,8 @@ function build(): Command {
   addAudit(program);
   addSetup(program);
   addDoctor(program);
+  addConvert(program);
+  addOptimize(program);
   program
     .command('version')
     .description('print the version of tidegate and of Node.js')

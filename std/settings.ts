@@ -171,6 +171,19 @@ export const ConfigSchema = z.strictObject({
     .max(65_535)
     .default(4222)
     .describe('port of tidegate nats, on loopback; 0: one that the system gives'),
+  nats_leaf_port: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe('port on which tidegate nats takes the servers of sites; 0: none'),
+  nats_hub_url: z
+    .string()
+    .default('')
+    .describe(
+      'hub that tidegate nats is a leaf of, for a site: nats://host:7422; without it it keeps everything itself',
+    ),
+  nats_hub_seed_file: z.string().default('').describe('file with the NKey seed that the hub knows this site by'),
   nats_server: z
     .string()
     .default('')

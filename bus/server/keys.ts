@@ -5,13 +5,13 @@ import { z } from 'zod';
 import { NameSchema } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
 import { createFile } from '../../std/exclusive-file.js';
-import { nodePermissions } from '../permissions.js';
+import { nodePermissions, sitePermissions } from '../permissions.js';
 import type { BusUser } from './server-config.js';
 
 const UserSchema = z.object({
   name: NameSchema,
-  /** `control`: everything; `node`: what a node of this name in this environment needs. */
-  role: z.enum(['control', 'node']),
+  /** `control`: everything; `node`: what a node of this name in this environment needs; `site`: what the server of a site needs, for its nodes. */
+  role: z.enum(['control', 'node', 'site']),
   environment: NameSchema,
   nkey: z.string().regex(/^U[A-Z2-7]{55}$/),
 });
@@ -27,14 +27,20 @@ export async function busUsers(directory: string, environment: string): Promise<
   const folder = usersFolder(directory);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
   const users = await Promise.all(names.map((name) => readUser(join(folder, name))));
-  return users.map(({ nkey, role, name, environment: own }) =>
-    role === 'control' ? { nkey } : { nkey, permissions: nodePermissions(own, name) },
-  );
+  return users.map(({ nkey, role, name, environment: own }) => {
+    if (role === 'control') return { nkey };
+    return { nkey, permissions: role === 'node' ? nodePermissions(own, name) : sitePermissions(own) };
+  });
 }
 
 /** The file with the seed of a node: made where there is none yet. A running server takes it after a reload. */
 export async function nodeSeed(directory: string, environment: string, name: string): Promise<string> {
   return known(directory, { name, role: 'node', environment });
+}
+
+/** The same for the server of a site, which connects as a leaf. */
+export async function siteSeed(directory: string, environment: string, name: string): Promise<string> {
+  return known(directory, { name, role: 'site', environment });
 }
 
 export function controlSeed(directory: string): string {
@@ -50,7 +56,7 @@ function seedFile(directory: string, identity: Identity): string {
 }
 
 function idOf({ name, role, environment }: Identity): string {
-  return role === 'control' ? 'control' : `node.${environment}.${name}`;
+  return role === 'control' ? 'control' : `${role}.${environment}.${name}`;
 }
 
 /** The seed is written first: a user whose seed nobody has would be of no use. Whoever comes second finds both. */

@@ -65,20 +65,32 @@ export async function runNatsServer(config: Config): Promise<void> {
   if (process.connected) process.disconnect();
 }
 
-async function writeConfig(directory: string, { node_name, nats_port, environment }: Config): Promise<string> {
-  const users = await busUsers(directory, environment);
+async function writeConfig(directory: string, config: Config): Promise<string> {
+  const { node_name, nats_port, nats_leaf_port, nats_hub_url, nats_hub_seed_file, environment } = config;
   const file = join(directory, 'server.conf');
-  const store_directory = join(directory, 'jetstream');
   const plan = {
     name: serverName(node_name),
     host: HOST,
     port: nats_port,
-    store_directory,
+    store_directory: join(directory, 'jetstream'),
     state_directory: directory,
+    users: await busUsers(directory, environment),
+    ...(nats_leaf_port === 0 ? {} : { leaf_port: nats_leaf_port }),
+    ...(nats_hub_url === '' ? {} : { hub: { url: nats_hub_url, seed: await hubSeed(nats_hub_seed_file) } }),
   };
-  // A port of 0 is given at each start: a reload that asked for it again would be refused.
-  await writeFile(file, serverConfig({ ...plan, users }), { mode: 0o600 });
+  await writeFile(file, serverConfig(plan), { mode: 0o600 });
   return file;
+}
+
+async function hubSeed(path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    const remedy = 'make it at the hub: tidegate nats-key NAME --site';
+    throw new TidegateError('INVALID_CONFIG', `nats_hub_seed_file is '${path}', which cannot be read; ${remedy}`, {
+      cause,
+    });
+  }
 }
 
 /** Names of servers are those of nodes as far as NATS takes them. */

@@ -11,6 +11,7 @@ const COMMANDS = [
   ['store'],
   ['control-plane'],
   ['nats'],
+  ['nats-key'],
   ['check'],
   ['push'],
   ['registry'],

@@ -20,20 +20,20 @@ const silent = createLog({ level: 'fatal', format: 'json', service: 'test', node
 export class NatsProcess {
   readonly directory: string;
   readonly port: number;
-  readonly #program: string;
+  readonly #flags: readonly string[];
   #child: ChildProcess;
 
-  private constructor(directory: string, program: string, child: ChildProcess, port: number) {
+  private constructor(directory: string, flags: readonly string[], child: ChildProcess, port: number) {
     this.directory = directory;
-    this.#program = program;
+    this.#flags = flags;
     this.#child = child;
     this.port = port;
   }
 
-  static async start(directory: string): Promise<NatsProcess> {
-    const program = await findNatsServer('', PROGRAMS, () => undefined);
-    const [child, port] = await spawnNats(directory, program, 0);
-    return new NatsProcess(directory, program, child, port);
+  static async start(directory: string, more: readonly string[] = []): Promise<NatsProcess> {
+    const named = ['--nats-server', await findNatsServer('', PROGRAMS, () => undefined)];
+    const [child, port] = await spawnNats(directory, [...named, ...more], 0);
+    return new NatsProcess(directory, [...named, ...more], child, port);
   }
 
   get url(): string {
@@ -72,7 +72,7 @@ export class NatsProcess {
 
   /** After `kill`: on the same folder and port. */
   async restart(): Promise<void> {
-    [this.#child] = await spawnNats(this.directory, this.#program, this.port);
+    [this.#child] = await spawnNats(this.directory, this.#flags, this.port);
   }
 
   /** SIGKILL to the real server, and its supervisor gone too when this resolves. */
@@ -100,10 +100,10 @@ const PLAIN: BusSettings = {
 
 async function spawnNats(
   directory: string,
-  program: string,
+  flags: readonly string[],
   port: number,
 ): Promise<[child: ChildProcess, port: number]> {
-  const args = ['nats', '--nats-port', String(port), '--nats-server', program, '--data-dir', directory];
+  const args = ['nats', '--nats-port', String(port), '--data-dir', directory, ...flags];
   const child = spawn(process.execPath, [join(BUILT, 'cli', 'main.js'), ...args, '--log-format', 'json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -125,9 +125,9 @@ function hasEnded(child: ChildProcess): boolean {
 }
 
 /** A NATS in a folder of its own, ended and removed behind the test. */
-export async function startNatsProcess(t: Cleanup): Promise<NatsProcess> {
+export async function startNatsProcess(t: Cleanup, more: readonly string[] = []): Promise<NatsProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'tidegate-nats-'));
-  const nats = await NatsProcess.start(directory);
+  const nats = await NatsProcess.start(directory, more);
   t.after(async () => {
     await nats.kill();
     await rm(directory, { recursive: true, force: true });
