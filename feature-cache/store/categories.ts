@@ -1,6 +1,7 @@
 import { TidegateError } from '../../contract/error.js';
 import type { RowStore } from './row-store.js';
 import { steps } from './shared-words.js';
+import { CONTROL_CATEGORIES } from './table-memory.js';
 
 /**
  * The texts of categories, each kept once and named by a number that never changes. They are not given back: a field whose
@@ -44,6 +45,7 @@ export class Categories {
     heap.u8.set(bytes, (block + 1) * 4);
     categories.grow(end);
     Atomics.store(categories.i32, code, block);
+    Atomics.store(this.#store.memory.control, CONTROL_CATEGORIES, code + 1);
     this.#code_of.set(text, code);
     return code;
   }

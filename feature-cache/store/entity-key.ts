@@ -37,9 +37,9 @@ export class EntityKey {
     this.#finish();
   }
 
-  /** Of bytes that `bytesOf` gave, as snapshots hold them. */
-  setBytes(bytes: Uint8Array, at: number, length: number): void {
-    for (let i = 0; i < length; i++) this.bytes[i] = bytes[at + i];
+  /** As another key had them, zeros behind the last byte. */
+  setWords(words: Int32Array, at: number, length: number): void {
+    for (let i = 0; i < (length + 3) >>> 2; i++) this.words[i] = words[at + i];
     this.length = length;
     this.#finish();
   }

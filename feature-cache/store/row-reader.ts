@@ -6,7 +6,14 @@ import { probe, rowMask } from './key-index.js';
 import { type FieldPlace, ROW_KEY, ROW_LOCK, ROW_STAMP, ROW_STAMPS, ROW_TOUCHED } from './row-layout.js';
 import type { SharedWords } from './shared-words.js';
 import { NEVER, stampWord } from './stamps.js';
-import { bitsOf, CONTROL_INDEX, CONTROL_ROWS, generationOf, type TableMemory } from './table-memory.js';
+import {
+  bitsOf,
+  CONTROL_CATEGORIES,
+  CONTROL_INDEX,
+  CONTROL_ROWS,
+  generationOf,
+  type TableMemory,
+} from './table-memory.js';
 
 /** A change of a row takes about a microsecond: so often is the lock looked at before the thread sleeps. */
 const SPINS = 200;
@@ -62,6 +69,10 @@ export class RowReader {
 
   get rowCount(): number {
     return Atomics.load(this.memory.control, CONTROL_ROWS);
+  }
+
+  get categoryCount(): number {
+    return Atomics.load(this.memory.control, CONTROL_CATEGORIES);
   }
 
   /** Whether what was read since `find` was of one moment. */

@@ -7,6 +7,8 @@ import { SharedWords } from './shared-words.js';
 export const CONTROL_INDEX = 0;
 /** Rows that have ever been in use: their numbers are below it. */
 export const CONTROL_ROWS = 1;
+/** Categories that have ever been named: their numbers are below it. */
+export const CONTROL_CATEGORIES = 2;
 const CONTROL_WORDS = 4;
 const INDEX_BITS = 32;
 

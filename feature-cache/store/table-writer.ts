@@ -5,6 +5,7 @@ import { blockBytes } from './block-heap.js';
 import { Categories } from './categories.js';
 import { EntityKey } from './entity-key.js';
 import { ROW_STAMP, ROW_STAMPS } from './row-layout.js';
+import { RowRestore } from './row-restore.js';
 import { RowStore } from './row-store.js';
 import { RowStamps, stampWord, writeStamp } from './stamps.js';
 import { reserveTable, type TableHandle, type TableMemory } from './table-memory.js';
@@ -53,6 +54,7 @@ export class TableWriter {
   readonly #stamps: RowStamps;
   readonly #categories: Categories;
   readonly #stage: UpdateStage;
+  readonly #restore: RowRestore;
   readonly #key: EntityKey;
   /** 1 where the staged event replaces what the row has. */
   readonly #changes: Uint8Array;
@@ -81,6 +83,7 @@ export class TableWriter {
       most_future_us: options.most_future_us ?? MOST_FUTURE_US,
     });
     this.#key = new EntityKey(seed);
+    this.#restore = new RowRestore(this.#store, this.#key);
     this.#changes = new Uint8Array(layout.fields.length);
     this.#text_words = new Int32Array(layout.fields.length);
   }
@@ -129,6 +132,16 @@ export class TableWriter {
       }
     }
     return refused;
+  }
+
+  /** Rows of a snapshot, before the table is given to readers and before its categories. */
+  restoreRows(records: Int32Array): void {
+    this.#restore.restore(records);
+  }
+
+  /** In the order of their numbers, which the restored rows hold. */
+  restoreCategories(texts: readonly string[]): void {
+    for (const text of texts) this.#categories.codeOf(Buffer.from(text), -1, 0);
   }
 
   #merge(now_us: number): boolean {
