@@ -6,6 +6,7 @@ import { type Access, guard } from './access/guard.js';
 import { LOCAL_CALLER } from './access/role.js';
 import { tokenRoutes } from './access/routes.js';
 import { described } from './api/described.js';
+import { openApiRoutes } from './api/openapi-routes.js';
 import type { AuditStore } from './audit/audit-store.js';
 import { recordChanges, recordRefusals } from './audit/recorder.js';
 import { auditRoutes } from './audit/routes.js';
@@ -29,6 +30,8 @@ export interface Services {
   readonly client: ClickHouseClient;
   readonly database: string;
   readonly log: Log;
+  /** Of this program, as the description of the API tells it. */
+  readonly version?: string;
   readonly now_ms: () => number;
   /** What is watched; undefined: nothing is. */
   readonly monitors?: Monitors;
@@ -62,6 +65,7 @@ export function createApp(services: Services): Hono {
   );
   if (services.entry !== undefined) mountEntry(app, services.entry, services.log);
   mountHealth(app, services.client);
+  app.route('/', openApiRoutes(app, services.version ?? '0.0.0'));
   const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
   app.route('/v1', monitorRoutes({ client, database, now_ms, monitors }));
   const { fleet } = services;

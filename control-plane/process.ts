@@ -54,7 +54,17 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const labelsCame = () => joining.poke();
   const monitors = new Monitors(client, database, Date.now);
   const fleet = new Fleet(config, log);
-  const app = createApp({ entry, fleet, client, database, log, now_ms: Date.now, labelsCame, monitors });
+  const app = createApp({
+    entry,
+    version: program,
+    fleet,
+    client,
+    database,
+    log,
+    now_ms: Date.now,
+    labelsCame,
+    monitors,
+  });
   const server = createListener(certificate, getRequestListener(app.fetch));
   await listen(server, config);
   const { port } = server.address() as AddressInfo;

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import type { Hono } from 'hono';
+import { CLICKHOUSE_DEFAULTS, connect } from '../../../clickhouse/connection.js';
+import { FailureLimit } from '../../../control-plane/access/failure-limit.js';
+import type { Role } from '../../../control-plane/access/role.js';
+import { makeToken } from '../../../control-plane/access/token.js';
+import { createApp } from '../../../control-plane/app.js';
+import { Fleet } from '../../../control-plane/fleet/live/fleet.js';
+import { openStateFolder, type StateFolder } from '../../../control-plane/state-folder.js';
+import { createLog } from '../../../std/log.js';
+import { ConfigSchema } from '../../../std/settings.js';
+
+export const log = createLog({ level: 'fatal', format: 'json', service: 'test', node: 'test' });
+
+/** The whole app of a control plane, without a listener and without a store that answers. */
+export interface AppRig {
+  readonly app: Hono;
+  readonly state: StateFolder;
+  /** The headers of somebody with this role. */
+  as(role: Role): Promise<{ readonly authorization: string }>;
+}
+
+export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig {
+  const directory = mkdtempSync(join(tmpdir(), 'tidegate-app-'));
+  const state = openStateFolder(directory, now_ms);
+  const client = connect({ ...CLICKHOUSE_DEFAULTS, url: 'http://127.0.0.1:9', application: 'test' });
+  t.after(async () => {
+    await client.close();
+    await state.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const access = {
+    tokens: state.tokens,
+    limit: new FailureLimit(),
+    environment: 'prod',
+    isOpen: true,
+    now_ms,
+    addressOf: () => '192.0.2.1',
+    onUnnoted: (error: unknown) => {
+      throw error;
+    },
+  };
+  const app = createApp({
+    entry: { access, audit: state.audit, cursorKey: state.key },
+    version: '1.2.3',
+    fleet: new Fleet(ConfigSchema.parse({ data_dir: directory }), log),
+    client,
+    database: 'tidegate',
+    log,
+    now_ms,
+  });
+  return {
+    app,
+    state,
+    as: async (role) => {
+      const { record, text } = makeToken({
+        name: `a ${role}`,
+        role,
+        environments: [],
+        created_by: 'test',
+        expires_ms: undefined,
+        now_ms: now_ms(),
+      });
+      await state.tokens.add(record);
+      return { authorization: `Bearer ${text}` };
+    },
+  };
+}
