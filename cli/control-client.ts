@@ -32,7 +32,9 @@ export async function control<T>(
 ): Promise<T> {
   const headers: Record<string, string> = tokenHeaders();
   if (body !== undefined) headers['content-type'] = 'application/json';
+  // A command is what somebody wants now, whatever it is by now, unless it says what it was made from.
   if (revision !== undefined) headers['if-match'] = `"${revision}"`;
+  else if (method === 'PUT' || method === 'PATCH' || method === 'DELETE') headers['if-match'] = '*';
   const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
   return answerOf(url, path, schema, await reach(url, path, init));
 }

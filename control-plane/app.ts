@@ -6,7 +6,10 @@ import { type Access, guard } from './access/guard.js';
 import { LOCAL_CALLER } from './access/role.js';
 import { tokenRoutes } from './access/routes.js';
 import { described } from './api/described.js';
+import { idempotent } from './api/idempotency.js';
+import type { IdempotencyStore } from './api/idempotency-store.js';
 import { openApiRoutes } from './api/openapi-routes.js';
+import { requireSeen } from './api/precondition.js';
 import type { AuditStore } from './audit/audit-store.js';
 import { recordChanges, recordRefusals } from './audit/recorder.js';
 import { auditRoutes } from './audit/routes.js';
@@ -48,6 +51,7 @@ export interface Entry {
   readonly access: Access;
   readonly audit: AuditStore;
   readonly cursorKey: Buffer;
+  readonly idempotency: IdempotencyStore;
 }
 
 /** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
@@ -64,6 +68,7 @@ export function createApp(services: Services): Hono {
     answerProblem(context, new TidegateError('NOT_FOUND', `there is no ${context.req.method} ${context.req.path}`)),
   );
   if (services.entry !== undefined) mountEntry(app, services.entry, services.log);
+  app.use(requireSeen);
   mountHealth(app, services.client);
   app.route('/', openApiRoutes(app, services.version ?? '0.0.0'));
   const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
@@ -81,12 +86,13 @@ export function createApp(services: Services): Hono {
 }
 
 /** Before all routes: who asks, whether they may, and what was asked. */
-function mountEntry(app: Hono, { access, audit, cursorKey }: Entry, log: Log): void {
+function mountEntry(app: Hono, { access, audit, cursorKey, idempotency }: Entry, log: Log): void {
   const onUnwritten = (error: unknown) => log.error({ error }, 'the audit log could not be written');
   const recording = { audit, addressOf: access.addressOf, onUnwritten };
   app.use(recordRefusals(recording));
   app.use(guard(access));
   app.use(recordChanges(recording));
+  app.use(idempotent(idempotency, access.now_ms));
   app.route('/v1/tokens', tokenRoutes({ tokens: access.tokens, now_ms: access.now_ms }));
   app.route('/v1/audit', auditRoutes({ audit, cursorKey, now_ms: access.now_ms }));
 }

@@ -112,7 +112,7 @@ async function entryOf(config: Config, state: StateFolder, log: Log): Promise<En
     addressOf: (context: Context) => getConnInfo(context).remote.address ?? 'unknown',
     onUnnoted: (error: unknown) => log.warn({ error }, 'the use of a token could not be noted'),
   };
-  return { access, audit: state.audit, cursorKey: state.key };
+  return { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency };
 }
 
 /** A ClickHouse that is not there yet is waited for; what is wrong with its schema is said once, and asked again. */

@@ -6,6 +6,7 @@ import { lockDirectory } from '../std/directory-lock.js';
 import { createFile } from '../std/exclusive-file.js';
 import { TokenJournal } from './access/token-journal.js';
 import type { TokenStore } from './access/token-store.js';
+import { IdempotencyStore } from './api/idempotency-store.js';
 import { AuditJournal } from './audit/audit-journal.js';
 import type { AuditStore } from './audit/audit-store.js';
 
@@ -16,6 +17,7 @@ export interface StateFolder {
   readonly directory: string;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
+  readonly idempotency: IdempotencyStore;
   /** Signs what is given out and comes back. Kept, so that a cursor outlives a restart. */
   readonly key: Buffer;
   close(): Promise<void>;
@@ -39,12 +41,14 @@ export function openStateFolder(data_dir: string, now_ms: () => number): StateFo
     const key = keyIn(join(directory, 'key'));
     const tokens = new TokenJournal(join(directory, 'tokens.jsonl'));
     const audit = new AuditJournal(join(directory, 'audit.jsonl'), now_ms);
+    const idempotency = new IdempotencyStore(join(directory, 'idempotency.jsonl'), now_ms());
     const close = async () => {
       await tokens.close();
       audit.close();
+      idempotency.close();
       unlock();
     };
-    return { directory, tokens, audit, key, close };
+    return { directory, tokens, audit, idempotency, key, close };
   } catch (error) {
     unlock();
     throw error;

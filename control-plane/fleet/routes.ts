@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { DeploymentSchema } from '../../contract/deployment.js';
 import { type DesiredState, NameSchema, NODE_MODES } from '../../contract/desired-state.js';
 import { TidegateError } from '../../contract/error.js';
 import { described } from '../api/described.js';
 import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { judgeModel } from './convergence.js';
-import { DeploymentSchema, type Registered, resolved, stateBefore } from './deployment.js';
+import { type Registered, resolved, stateBefore } from './deployment.js';
 import type { DesiredStore, StoredDesired } from './live/desired-store.js';
 import type { FleetView } from './live/fleet-view.js';
 import type { LeaseHolder } from './live/lease-holder.js';
@@ -31,21 +32,21 @@ const ROUTES = {
     summary: 'Say what should be served of a model',
     tag: 'Fleet',
     body: DeploymentSchema,
-    ifMatch: 'asked',
+    ifMatch: 'required',
   }),
   rollBack: described({
     summary: 'Deploy again what was deployed before',
     tag: 'Fleet',
     ifMatch: 'asked',
   }),
-  endDeployment: described({ summary: 'End the deployment of a model', tag: 'Fleet', ifMatch: 'asked' }),
+  endDeployment: described({ summary: 'End the deployment of a model', tag: 'Fleet', ifMatch: 'required' }),
   listNodes: described({ summary: 'List nodes', tag: 'Fleet' }),
   showNode: described({ summary: 'Show a node', tag: 'Fleet' }),
   setMode: described({
     summary: 'Let a node serve, drain it, or take it out',
     tag: 'Fleet',
     body: ModeSchema,
-    ifMatch: 'asked',
+    ifMatch: 'required',
   }),
   forgetNode: described({ summary: 'Forget a node', tag: 'Fleet', answers: { 204: { description: 'Forgotten' } } }),
 };

@@ -48,7 +48,7 @@ export class Registry {
   }
 
   /**
-   * Changes a model from what it is now; `make`: what it is where there is none (absent: it must be there). `over`: only from this revision, else CONFLICT.
+   * Changes a model from what it is now; `make`: what it is where there is none (absent: it must be there). `over`: only from this revision, else PRECONDITION_FAILED.
    * Returns what `change` returns beside the record.
    */
   async change<T>(
@@ -61,7 +61,7 @@ export class Registry {
       const revision = found?.revision ?? 0;
       if (over !== undefined && over !== revision) {
         throw new TidegateError(
-          'CONFLICT',
+          'PRECONDITION_FAILED',
           `model '${model}' has changed since revision ${over}, it is at ${revision} now: read it again`,
         );
       }

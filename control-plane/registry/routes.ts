@@ -35,7 +35,12 @@ const PageSchema = z.strictObject({
 const ROUTES = {
   listModels: describes({ summary: 'List models', tag: 'Registry' }),
   showModel: describes({ summary: 'Show a model', tag: 'Registry' }),
-  describeModel: describes({ summary: 'Describe a model', tag: 'Registry', body: DescriptionSchema, ifMatch: 'asked' }),
+  describeModel: describes({
+    summary: 'Describe a model',
+    tag: 'Registry',
+    body: DescriptionSchema,
+    ifMatch: 'required',
+  }),
   listVersions: describes({
     summary: 'List the versions of a model, newest first',
     tag: 'Registry',
@@ -61,9 +66,9 @@ const ROUTES = {
     summary: 'Point an alias to a version',
     tag: 'Registry',
     body: AliasSchema,
-    ifMatch: 'asked',
+    ifMatch: 'required',
   }),
-  removeAlias: describes({ summary: 'Remove an alias', tag: 'Registry', ifMatch: 'asked' }),
+  removeAlias: describes({ summary: 'Remove an alias', tag: 'Registry', ifMatch: 'required' }),
   fetchBytes: describes({
     summary: 'Fetch the bytes of a digest',
     tag: 'Registry',

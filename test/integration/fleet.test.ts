@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { AdderLoad } from '../harness/adder-load.js';
 import { until } from '../harness/ask.js';
@@ -125,6 +126,7 @@ test('what is wrong with a push is told, and nothing of it is a version', async 
   assert.match(await asked(control, ['deploy', 'adder@nobody'], 3), /no version or alias 'nobody'/);
   const wrong = await fetch(`${control.url}/v1/deployments/adder`, {
     method: 'PUT',
+    headers: { 'if-match': '*' },
     body: JSON.stringify({ placement: [] }),
   });
   assert.equal(wrong.status, 400);
@@ -139,7 +141,7 @@ test('what is wrong with a push is told, and nothing of it is a version', async 
     });
   assert.equal((await change('mine')).status, 200);
   const late = await change('and mine');
-  assert.equal(late.status, 409);
+  assert.equal(late.status, 412);
   assert.match(await late.text(), /has changed since revision/);
   const sent = await fetch(`${control.url}/v1/artifacts/sha256:${'0'.repeat(64)}`, {
     method: 'PUT',
@@ -147,4 +149,35 @@ test('what is wrong with a push is told, and nothing of it is a version', async 
   });
   assert.equal(sent.status, 400);
   assert.match(await sent.text(), /are damaged/);
+});
+
+test('files say what should be: diff shows it, apply does it, and a second time there is nothing to do', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const node = await fleet.node('edge-1');
+  await asked(control, ['push', await fleet.adder(1), '--model', 'adder']);
+  await asked(control, ['push', await fleet.adder(2), '--model', 'adder']);
+  await asked(control, ['deploy', 'adder@1', '--wait', '0']);
+  const file = join(fleet.folder, 'fleet.yaml');
+  const head = (kind: string, name: string) => `apiVersion: tidegate/v1\nkind: ${kind}\nmetadata: {name: ${name}}\n`;
+  const model = `${head('Model', 'adder')}spec: {description: adds, aliases: {champion: 2}}\n`;
+  await writeFile(
+    file,
+    `${model}---\n${head('Deployment', 'adder')}spec: {placements: [{versions: [{version: 2}]}]}\n`,
+  );
+  const changes = await asked(control, ['diff', '-f', file], 1);
+  assert.match(changes, /~ Model\/adder\n {4}~ description: "" → "adds"\n {4}\+ aliases\.champion: 2/);
+  assert.match(changes, /~ Deployment\/adder\n {4}~ placements\[0\]\.versions\[0\]\.version: 1 → 2/);
+  await asked(control, ['apply', '-f', file]);
+  assert.match(await asked(control, ['diff', '-f', file]), /0 to change, 2 as they should be/);
+  await until(
+    'the node serves it',
+    async () => (await fetch(`${node.url}/v2/models/adder/versions/2/ready`)).status === 200,
+  );
+  await writeFile(file, model);
+  assert.match(await asked(control, ['diff', '-f', file]), /0 to change/);
+  assert.match(await asked(control, ['apply', '-f', file, '--prune']), /- Deployment\/adder/);
+  await until('it is gone', async () => (await fetch(`${node.url}/v2/models/adder/ready`)).status !== 200);
+  await writeFile(file, model.replace('spec', 'spce'));
+  assert.match(await asked(control, ['apply', '-f', file], 2), /'spce' is not known, did you mean 'spec'\?/);
 });

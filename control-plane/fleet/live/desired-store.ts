@@ -37,7 +37,7 @@ export class DesiredStore {
 
   /**
    * Writes what should be over `revision` (0: there must be none yet); undefined: over whatever is there now. `term`: of the lease of a leader; people
-   * write under the term that is there. Throws CONFLICT where somebody was faster, BUS_UNAVAILABLE.
+   * write under the term that is there. Throws PRECONDITION_FAILED where `revision` is no longer what is there, CONFLICT where somebody was faster, BUS_UNAVAILABLE.
    */
   async write(model: string, content: DesiredContent, revision?: number, term?: number): Promise<StoredDesired> {
     const current = await this.read(model);
@@ -60,7 +60,7 @@ export class DesiredStore {
       const written = over === undefined ? await desired.create(key, text) : await desired.update(key, text, over);
       return { state: next, revision: written };
     } catch (error) {
-      if (wasChanged(error)) throw changed(model, revision ?? current?.revision ?? 0, undefined);
+      if (wasChanged(error)) throw revision === undefined ? overtaken(model) : changed(model, revision, undefined);
       throw unavailable(error);
     }
   }
@@ -91,7 +91,7 @@ export class DesiredStore {
     try {
       return found === undefined ? await intents.create(key, text) : await intents.update(key, text, before);
     } catch (error) {
-      if (wasChanged(error)) throw changed(node, before, undefined);
+      if (wasChanged(error)) throw revision === undefined ? overtaken(node) : changed(node, revision, undefined);
       throw unavailable(error);
     }
   }
@@ -118,9 +118,14 @@ function parsed(model: string, text: string): DesiredState {
 function changed(name: string, over: number, found: number | undefined): TidegateError {
   const now = found === undefined ? '' : `: it is at revision ${found} now`;
   return new TidegateError(
-    'CONFLICT',
+    'PRECONDITION_FAILED',
     `'${name}' has changed since revision ${over}${now}: read it again, and change what it is now`,
   );
+}
+
+/** Nobody said what they saw, and somebody was faster all the same. */
+function overtaken(name: string): TidegateError {
+  return new TidegateError('CONFLICT', `'${name}' was changed at the same moment: try again`);
 }
 
 function unavailable(cause: unknown): TidegateError {

@@ -44,7 +44,7 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
     },
   };
   const app = createApp({
-    entry: { access, audit: state.audit, cursorKey: state.key },
+    entry: { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency },
     version: '1.2.3',
     fleet: new Fleet(ConfigSchema.parse({ data_dir: directory }), log),
     client,
