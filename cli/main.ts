@@ -4,6 +4,7 @@ import { SETTINGS } from '../std/config.js';
 import { quantityText } from '../std/quantity.js';
 import { SECRET_SETTINGS } from '../std/settings.js';
 import { addAlerts } from './alerts.js';
+import { addApply } from './apply/command.js';
 import { addAskCommands } from './ask-commands.js';
 import { addAudit } from './audit.js';
 import { addCheck } from './check.js';
@@ -54,6 +55,7 @@ function build(): Command {
   addRegistry(program);
   addDeploy(program);
   addNodes(program);
+  addApply(program);
   addDrift(program);
   addReferences(program);
   addPerformance(program);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LimitsSchema } from './limits.js';
 import { ManifestSchema } from './manifest.js';
 import { AlertRouteFileSchema, MonitorFileSchema } from './monitor.js';
+import { RESOURCE_SCHEMAS } from './resource.js';
 
 /**
  * The schemas that validate, as JSON Schema (2020-12) for editors and other languages, by file name in contract/schema/. `npm run schema`
@@ -20,6 +21,14 @@ export function jsonSchemas(): Readonly<Record<string, unknown>> {
     'alert-route.schema.json': {
       title: 'an alert route: who is told of alerts',
       ...z.toJSONSchema(AlertRouteFileSchema, { io: 'input' }),
+    },
+    'deployment.schema.json': {
+      title: 'a deployment: which versions of a model are served where',
+      ...z.toJSONSchema(RESOURCE_SCHEMAS.Deployment, { io: 'input' }),
+    },
+    'registered-model.schema.json': {
+      title: 'a model of the registry: its description, and names for its versions',
+      ...z.toJSONSchema(RESOURCE_SCHEMAS.Model, { io: 'input' }),
     },
     'limits.schema.json': { title: 'limits of one node', ...z.toJSONSchema(LimitsSchema, { io: 'input' }) },
   };

@@ -14,6 +14,8 @@ const COMMANDS = [
   ['nats-key'],
   ['check'],
   ['push'],
+  ['apply'],
+  ['diff'],
   ['registry'],
   ['versions'],
   ['alias'],
