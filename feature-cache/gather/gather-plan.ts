@@ -45,8 +45,21 @@ export interface GatherStep {
   readonly default_vector: Float32Array;
 }
 
+/**
+ * Steps that can be taken as one where a row was last updated as a whole and has all of their values: float32 beside each
+ * other in the row and in the tensor. A step that has no such neighbours is a run of its own.
+ */
+export interface GatherRun {
+  readonly first: number;
+  readonly count: number;
+  readonly is_float32: boolean;
+  /** Words of the presence bits, and the bits of the run in them. */
+  readonly presence: readonly { readonly word: number; readonly mask: number }[];
+}
+
 export interface GatherPlan {
   readonly layout: RowLayout;
+  readonly runs: readonly GatherRun[];
   readonly steps: readonly GatherStep[];
   readonly allow_stale: boolean;
 }
@@ -73,7 +86,29 @@ function refused(layout: RowLayout, problem: string): TidegateError {
 
 /** Resolves names and types once; gathering looks nothing up. */
 export function gatherPlan(layout: RowLayout, targets: readonly GatherTarget[], allow_stale: boolean): GatherPlan {
-  return { layout, allow_stale, steps: targets.map((target) => stepOf(layout, target)) };
+  const steps = targets.map((target) => stepOf(layout, target));
+  return { layout, allow_stale, steps, runs: runsOf(steps) };
+}
+
+function runsOf(steps: readonly GatherStep[]): GatherRun[] {
+  const runs: GatherRun[] = [];
+  for (let first = 0, end = 1; first < steps.length; first = end, end++) {
+    while (end < steps.length && follows(steps[end - 1], steps[end])) end++;
+    const masks = new Map<number, number>();
+    for (const { position } of steps.slice(first, end)) {
+      const word = position >>> 5;
+      masks.set(word, (masks.get(word) ?? 0) | (1 << (position & 31)));
+    }
+    const presence = [...masks].map(([word, mask]) => ({ word, mask }));
+    runs.push({ first, count: end - first, is_float32: steps[first].move === MOVE_FLOAT32, presence });
+  }
+  return runs;
+}
+
+function follows(before: GatherStep, step: GatherStep): boolean {
+  const beside = step.place.word === before.place.word + 1 && step.offset === before.offset + 1;
+  const alike = step.numbers === before.numbers && step.stride === before.stride && step.ttl_us === before.ttl_us;
+  return beside && alike && step.move === MOVE_FLOAT32 && before.move === MOVE_FLOAT32;
 }
 
 function stepOf(layout: RowLayout, target: GatherTarget): GatherStep {

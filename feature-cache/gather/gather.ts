@@ -1,12 +1,14 @@
 import { TidegateError } from '../../contract/error.js';
-import { type KeyPart, READ_STALE } from '../../contract/feature-row.js';
+import { type KeyPart, READ_FRESH, READ_STALE } from '../../contract/feature-row.js';
 import { EntityKey } from '../store/entity-key.js';
+import { ROW_STAMP, ROW_STAMPS } from '../store/row-layout.js';
 import { RowReader } from '../store/row-reader.js';
 import { NEVER, readSource, readTime } from '../store/stamps.js';
 import { attachTable, type TableHandle } from '../store/table-memory.js';
 import { statusOf } from '../store/table-reader.js';
 import {
   type GatherPlan,
+  type GatherRun,
   type GatherStep,
   type GatherTarget,
   gatherPlan,
@@ -80,17 +82,53 @@ export class Gather {
     }
   }
 
-  /** All that the loop needs is taken out of objects before it: it runs for every value of every request. */
-  #gatherRow(k: number, now_us: number, { status, age_us, source }: GatherNotes): void {
+  #gatherRow(k: number, now_us: number, notes: GatherNotes): void {
+    const { runs, layout } = this.plan;
+    const { i32 } = this.#rows.memory.rows;
+    const { base } = this.#rows;
+    // No stamps but the first: of all values that are present, this is the age.
+    const whole = i32[base + ROW_STAMPS] === 0;
+    const age = whole ? now_us - readTime(i32, base + ROW_STAMP) : Number.NaN;
+    const source = readSource(i32, base + ROW_STAMP);
+    for (let r = 0; r < runs.length; r++) {
+      const run = runs[r];
+      let at_once = run.is_float32 && age <= this.plan.steps[run.first].ttl_us;
+      for (let m = 0; m < run.presence.length; m++) {
+        const { word, mask } = run.presence[m];
+        at_once &&= (i32[base + layout.presence + word] & mask) === mask;
+      }
+      if (at_once) this.#gatherRun(run, k, age, source, notes);
+      else this.#gatherSteps(run.first, run.first + run.count, k, now_us, notes);
+    }
+  }
+
+  #gatherRun({ first, count }: GatherRun, k: number, age: number, from_source: number, notes: GatherNotes): void {
+    const { steps } = this.plan;
+    const { numbers, place, offset, stride } = steps[first];
+    const { status, age_us, source } = notes;
+    const { f32 } = this.#rows.memory.rows;
+    const from = this.#rows.base + place.word;
+    const to = offset + k * stride;
+    const note = k * steps.length + first;
+    for (let i = 0; i < count; i++) {
+      numbers[to + i] = f32[from + i];
+      status[note + i] = READ_FRESH;
+      age_us[note + i] = age;
+      source[note + i] = from_source;
+    }
+  }
+
+  /** All that the loop needs is taken out of objects before it: it runs for every value of rows that are updated in parts. */
+  #gatherSteps(first: number, end: number, k: number, now_us: number, { status, age_us, source }: GatherNotes): void {
     const { steps, layout, allow_stale } = this.plan;
     const { i32, u8 } = this.#rows.memory.rows;
     const { base } = this.#rows;
     const stamps = base * 4 + layout.stamp_of_byte;
     const presence = base + layout.presence;
-    let note = k * steps.length;
+    let note = k * steps.length + first;
     let last_stamp = -1;
     let age = Number.NaN;
-    for (let t = 0; t < steps.length; t++, note++) {
+    for (let t = first; t < end; t++, note++) {
       const step = steps[t];
       const { position } = step;
       const stamp = u8[stamps + position];

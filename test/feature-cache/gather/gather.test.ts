@@ -159,3 +159,58 @@ test('a plan that cannot hold its features is refused when it is made, and too m
   assert.throws(() => gather.gather([1, 2, 3], 0, gatherNotes(3, 1)), /3 keys, and room for 2/);
   assert.throws(() => gather.gather([1, 2], 0, gatherNotes(1, 1)), /2 keys, and room for 1/);
 });
+
+test('runs of numbers beside each other are gathered as one by one, whether rows are whole, in parts, or too old', () => {
+  const count = 70;
+  const fields = Array.from({ length: count }, (_, n) => ({
+    name: `f${n}`,
+    type: n === 20 ? ('float64' as const) : ('float32' as const),
+  }));
+  const shape: TableShape = {
+    name: 'long',
+    fields: fields.map((field, n) => (n === 40 ? { ...field, ttl_us: 10 } : field)),
+    ttl_us: 100,
+  };
+  const values = (n: number, every: number): Record<string, number> =>
+    Object.fromEntries(
+      fields.filter((_, position) => position % every === 0).map(({ name }, position) => [name, n + position]),
+    );
+  const writer = new TableWriter(shape, { budget_bytes: 2 ** 22 });
+  const reader = new TableReader(writer.handle);
+  const at = (time_us: number) => ({
+    event_time_us: time_us,
+    ingest_time_us: time_us,
+    sequence: time_us,
+    source: 'push' as const,
+  });
+  writer.apply({ key: ['whole'], ...at(100), values: values(1000, 1) }, 200);
+  writer.apply({ key: ['half'], ...at(100), values: values(2000, 2) }, 200);
+  writer.apply({ key: ['parts'], ...at(50), values: values(3000, 1) }, 200);
+  writer.apply({ key: ['parts'], ...at(120), values: values(4000, 3) }, 200);
+  writer.apply({ key: ['taken'], ...at(100), values: values(5000, 1) }, 200);
+  writer.apply({ key: ['taken'], ...at(101), values: { ...values(6000, 1), f33: null } }, 200);
+  const keys = ['whole', 'half', 'nobody', 'parts', 'taken'];
+  const tensor = new Float32Array(keys.length * count);
+  // Two neighbours have changed places, which divides their run.
+  const order = fields.map((_, n) => (n === 50 ? 51 : n === 51 ? 50 : n));
+  const targets = order.map((n, offset) => ({ feature: `f${n}`, array: tensor, offset, stride: count }));
+  const gather = new Gather(writer.handle, targets);
+  assert.ok(gather.plan.runs.length > 3 && gather.plan.runs.length < 10, `${gather.plan.runs.length} runs`);
+  const notes = gatherNotes(keys.length, count);
+  for (const now_us of [105, 111, 155, 205, 300]) {
+    gather.gather(keys, now_us, notes);
+    for (const [k, key] of keys.entries()) {
+      const read = reader.read([key], now_us);
+      for (const [t, n] of order.entries()) {
+        const { value, status, age_us, source } = read[`f${n}`];
+        const note = k * count + t;
+        const seen = [tensor[note], READ_STATUSES[notes.status[note]], notes.age_us[note], notes.source[note]];
+        assert.deepEqual(
+          seen,
+          [value ?? Number.NaN, status, age_us ?? Number.NaN, source === null ? 0 : 2],
+          `${key} f${n} at ${now_us}`,
+        );
+      }
+    }
+  }
+});
