@@ -6,12 +6,14 @@ import { type Access, guard } from './access/guard.js';
 import { LOCAL_CALLER } from './access/role.js';
 import { tokenRoutes } from './access/routes.js';
 import { described } from './api/described.js';
+import type { EventHub } from './api/event-hub.js';
+import { eventRoutes } from './api/event-routes.js';
 import { idempotent } from './api/idempotency.js';
 import type { IdempotencyStore } from './api/idempotency-store.js';
 import { openApiRoutes } from './api/openapi-routes.js';
 import { requireSeen } from './api/precondition.js';
 import type { AuditStore } from './audit/audit-store.js';
-import { recordChanges, recordRefusals } from './audit/recorder.js';
+import { type Change, recordChanges, recordRefusals } from './audit/recorder.js';
 import { auditRoutes } from './audit/routes.js';
 import { comparisonRoutes } from './comparison/routes.js';
 import { changeRoutes } from './drift/change-routes.js';
@@ -52,6 +54,7 @@ export interface Entry {
   readonly audit: AuditStore;
   readonly cursorKey: Buffer;
   readonly idempotency: IdempotencyStore;
+  readonly events: EventHub;
 }
 
 /** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
@@ -86,15 +89,22 @@ export function createApp(services: Services): Hono {
 }
 
 /** Before all routes: who asks, whether they may, and what was asked. */
-function mountEntry(app: Hono, { access, audit, cursorKey, idempotency }: Entry, log: Log): void {
+function mountEntry(app: Hono, { access, audit, cursorKey, idempotency, events }: Entry, log: Log): void {
   const onUnwritten = (error: unknown) => log.error({ error }, 'the audit log could not be written');
-  const recording = { audit, addressOf: access.addressOf, onUnwritten };
+  const onChange = (change: Change) => events.publish(`changed.${partOf(change.path)}`, access.now_ms(), { ...change });
+  const recording = { audit, addressOf: access.addressOf, onChange, onUnwritten };
   app.use(recordRefusals(recording));
   app.use(guard(access));
   app.use(recordChanges(recording));
   app.use(idempotent(idempotency, access.now_ms));
   app.route('/v1/tokens', tokenRoutes({ tokens: access.tokens, now_ms: access.now_ms }));
+  app.route('/v1/events', eventRoutes({ events }));
   app.route('/v1/audit', auditRoutes({ audit, cursorKey, now_ms: access.now_ms }));
+}
+
+/** `models` of `/v1/models/flights`. */
+function partOf(path: string): string {
+  return path.split('/')[2] ?? '';
 }
 
 function mountHealth(app: Hono, client: ClickHouseClient): void {

@@ -10,6 +10,7 @@ import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { FailureLimit } from './access/failure-limit.js';
 import { isLoopback } from './access/own-page.js';
+import { EventHub } from './api/event-hub.js';
 import { createApp, type Entry } from './app.js';
 import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
@@ -53,7 +54,8 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const joining = new JoinLoop(joiner, log);
   const labelsCame = () => joining.poke();
   const monitors = new Monitors(client, database, Date.now);
-  const fleet = new Fleet(config, log);
+  const { events } = entry;
+  const fleet = new Fleet(config, log, ({ kind, name }) => events.publish(`fleet.${kind}`, Date.now(), { name }));
   const app = createApp({
     entry,
     version: program,
@@ -78,6 +80,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
   log.info({ url }, `listening on ${url}`);
   const stop = () => {
     stopped.abort();
+    events.close();
     const ended = fleet.close();
     // What was asked before the end is still written to the audit log.
     server.close(() => void ended.then(() => state.close()).finally(() => process.exit(0)));
@@ -112,7 +115,7 @@ async function entryOf(config: Config, state: StateFolder, log: Log): Promise<En
     addressOf: (context: Context) => getConnInfo(context).remote.address ?? 'unknown',
     onUnnoted: (error: unknown) => log.warn({ error }, 'the use of a token could not be noted'),
   };
-  return { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency };
+  return { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events: new EventHub() };
 }
 
 /** A ClickHouse that is not there yet is waited for; what is wrong with its schema is said once, and asked again. */

@@ -4,9 +4,20 @@ import { isReading, routeDescription } from '../api/described.js';
 import type { AuditStore } from './audit-store.js';
 import type { AuditEntry, NewFact } from './entry.js';
 
+/** What was done, for those who follow it. */
+export interface Change {
+  readonly method: string;
+  readonly path: string;
+  readonly what: string;
+  readonly by: string;
+  readonly etag: string | undefined;
+}
+
 export interface Recording {
   readonly audit: AuditStore;
   readonly addressOf: (context: Context) => string;
+  /** Told of every change that was made. */
+  readonly onChange: (change: Change) => void;
   /** Told when a refusal, or the end of a change, could not be written. */
   readonly onUnwritten: (error: unknown) => void;
 }
@@ -40,17 +51,25 @@ export function recordRefusals({ audit, addressOf, onUnwritten }: Recording): Mi
 }
 
 /** Stands behind the guard: every change is written down before it is made, and what became of it. Throws STORE_UNAVAILABLE where it cannot be written: then nothing is changed. */
-export function recordChanges({ audit, addressOf, onUnwritten }: Recording): MiddlewareHandler {
+export function recordChanges({ audit, addressOf, onChange, onUnwritten }: Recording): MiddlewareHandler {
   return async (context, next) => {
     if (isReading(context.req.method)) return next();
     const { n } = asked(audit, context, addressOf(context));
     await next();
+    if (context.res.status < 400) onChange(changeOf(context));
     try {
       audit.append(answered(context, n));
     } catch (error) {
       onUnwritten(error);
     }
   };
+}
+
+function changeOf(context: Context): Change {
+  const { method, path } = context.req;
+  const what = routeDescription(context)?.summary ?? '';
+  const etag = context.res.headers.get('etag') ?? undefined;
+  return { method, path, what, by: (context.get('caller') ?? NOBODY).name, etag };
 }
 
 function asked(audit: AuditStore, context: Context, from: string): AuditEntry {

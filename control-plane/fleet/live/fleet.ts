@@ -6,8 +6,9 @@ import { declareAll } from '../../../bus/declare.js';
 import { TidegateError } from '../../../contract/error.js';
 import type { Log } from '../../../std/log.js';
 import { Registry } from '../../registry/registry.js';
+import { Validator } from '../../registry/validator.js';
 import { DesiredStore } from './desired-store.js';
-import { FleetView } from './fleet-view.js';
+import { type FleetChange, FleetView } from './fleet-view.js';
 import { Leader } from './leader.js';
 import { LeaseHolder } from './lease-holder.js';
 
@@ -21,6 +22,7 @@ export interface OpenFleet {
   readonly desired: DesiredStore;
   readonly registry: Registry;
   readonly artifacts: Artifacts;
+  readonly validator: Validator;
 }
 
 /** A control plane's part in its fleet. NATS may come later than the control plane: until it is there, whoever asks is told so. */
@@ -28,12 +30,15 @@ export class Fleet {
   readonly #settings: BusSettings;
   readonly #log: Log;
   readonly #stopped = new AbortController();
+  readonly #heard: (change: FleetChange) => void;
   readonly #opening: Promise<void>;
   #open: OpenFleet | undefined;
 
-  constructor(settings: BusSettings, log: Log) {
+  /** `heard`: told of every change in the fleet, whoever made it. */
+  constructor(settings: BusSettings, log: Log, heard: (change: FleetChange) => void = () => {}) {
     this.#settings = settings;
     this.#log = log;
+    this.#heard = heard;
     this.#opening = settings.nats_url === '' ? Promise.resolve() : this.#connect();
   }
 
@@ -58,6 +63,7 @@ export class Fleet {
     await this.#opening;
     const { open } = { open: this.#open };
     if (open === undefined) return;
+    open.validator.close();
     await open.leader.close();
     await open.lease.close();
     await open.view.close();
@@ -86,6 +92,7 @@ export class Fleet {
     try {
       await declareAll(bus);
       const view = await FleetView.start(bus, this.#log, Date.now);
+      view.listen(this.#heard);
       // New at each start: a process that comes back must not take its own old lease for one that it still holds.
       const lease = new LeaseHolder(bus, `${this.#settings.node_name}/${randomUUID()}`, this.#log);
       const leader = new Leader({ bus, view, lease, log: this.#log, now_ms: Date.now });
@@ -97,6 +104,7 @@ export class Fleet {
         desired: new DesiredStore(bus),
         registry: new Registry(bus),
         artifacts: new Artifacts(bus),
+        validator: new Validator(),
       };
     } catch (error) {
       await bus.connection.close();

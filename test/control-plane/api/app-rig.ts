@@ -7,6 +7,7 @@ import { CLICKHOUSE_DEFAULTS, connect } from '../../../clickhouse/connection.js'
 import { FailureLimit } from '../../../control-plane/access/failure-limit.js';
 import type { Role } from '../../../control-plane/access/role.js';
 import { makeToken } from '../../../control-plane/access/token.js';
+import { EventHub } from '../../../control-plane/api/event-hub.js';
 import { createApp } from '../../../control-plane/app.js';
 import { Fleet } from '../../../control-plane/fleet/live/fleet.js';
 import { openStateFolder, type StateFolder } from '../../../control-plane/state-folder.js';
@@ -19,6 +20,7 @@ export const log = createLog({ level: 'fatal', format: 'json', service: 'test', 
 export interface AppRig {
   readonly app: Hono;
   readonly state: StateFolder;
+  readonly events: EventHub;
   /** The headers of somebody with this role. */
   as(role: Role): Promise<{ readonly authorization: string }>;
 }
@@ -43,8 +45,9 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
       throw error;
     },
   };
+  const events = new EventHub();
   const app = createApp({
-    entry: { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency },
+    entry: { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events },
     version: '1.2.3',
     fleet: new Fleet(ConfigSchema.parse({ data_dir: directory }), log),
     client,
@@ -54,6 +57,7 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
   });
   return {
     app,
+    events,
     state,
     as: async (role) => {
       const { record, text } = makeToken({
