@@ -11,6 +11,7 @@ import { newHandle } from '../runtime/model/handle.js';
 import { MANIFEST_NAME, readManifestFile } from '../runtime/model/manifest-file.js';
 import { describeVersion } from '../runtime/model/version-description.js';
 import { Statistics } from '../runtime/observe/statistics.js';
+import { EXIT } from './exit.js';
 import { table } from './table.js';
 
 const STOP_LIMIT_MS = 5000;
@@ -24,7 +25,7 @@ interface CheckOptions {
 export function addCheck(program: Command): void {
   program
     .command('check')
-    .argument('<directory>', 'a version: model.onnx and what belongs to it')
+    .argument('<directory>', 'a version: model.onnx and what belongs to it; -: read the name from standard input')
     .description('load a model as a node would, run it once, and say what it is')
     .option('--json', 'the report as JSON')
     .option('--timeout-ms <ms>', 'how long loading may take', '60000')
@@ -33,7 +34,7 @@ export function addCheck(program: Command): void {
 }
 
 async function check(directory: string, { json, timeoutMs }: CheckOptions): Promise<void> {
-  const report = await loadedOnce(directory, Number(timeoutMs));
+  const report = await loadedOnce(directory === '-' ? await namedLater() : directory, Number(timeoutMs));
   if (json) {
     console.log(JSON.stringify(report));
     return;
@@ -48,6 +49,17 @@ async function check(directory: string, { json, timeoutMs }: CheckOptions): Prom
   console.log(
     `${platform} on ${device}: ${memory_bytes} bytes, ${batch}; loaded in ${Math.round(load_ms)} ms, ran in ${warmup_ms.toFixed(1)} ms`,
   );
+}
+
+/** The registry starts this process before it knows what for: what takes longest is done by then. */
+async function namedLater(): Promise<string> {
+  await import('onnxruntime-node');
+  let text = '';
+  const chunks: AsyncIterable<Buffer> = process.stdin;
+  for await (const chunk of chunks) text += chunk.toString('utf8');
+  // Nothing came: nobody needs it any more.
+  if (text.trim() === '') process.exit(EXIT.DONE);
+  return text.trim();
 }
 
 function shapeText({ shape }: TensorRecord): string {

@@ -24,6 +24,8 @@ const BODY = JSON.stringify({ inputs: [{ name: 'INPUT', datatype: 'FP32', shape:
 const AUTHOR = { by: 'bench', at: new Date().toISOString() };
 const LIMIT_MS = 120_000;
 const POLL_MS = 5;
+const PAUSE_MS = 5;
+const BETWEEN_PUSHES_MS = 1500;
 const LIGHT_PROCESSES = 4;
 
 const SETTINGS = {
@@ -91,6 +93,7 @@ async function realNodes(fleet: Fleet, directory: string, plan: RealPlan): Promi
     const load = new Load(started.map(({ url }) => url));
     const times: number[] = [];
     for (let round = 0; round < 5; round++) {
+      await new Promise((resolve) => setTimeout(resolve, BETWEEN_PUSHES_MS));
       const began_ms = performance.now();
       const next = await pushed(fleet, directory, round % 2 === 0 ? 2 : 1, `round ${round}`);
       const push_ms = performance.now() - began_ms;
@@ -137,7 +140,7 @@ async function pushed(fleet: Fleet, directory: string, n: 1 | 2, mark: string): 
   await cp(join(MODELS, String(n)), folder, { recursive: true });
   await writeFile(join(folder, 'model.yaml'), await readFile(join(MODELS, 'model.yaml')));
   await writeFile(join(folder, 'notes.txt'), mark);
-  const { registry, artifacts } = fleet.open;
+  const { registry, artifacts, validator } = fleet.open;
   const files = [];
   for (const path of ['model.onnx', 'model.yaml', 'notes.txt']) {
     const bytes = await readFile(join(folder, path));
@@ -146,7 +149,7 @@ async function pushed(fleet: Fleet, directory: string, n: 1 | 2, mark: string): 
     files.push({ path, size: bytes.length, digest });
   }
   const given = { files, description: '', labels: {}, metrics: {}, lineage: {} };
-  const { version } = await admitVersion({ registry, artifacts }, 'adder', given, AUTHOR);
+  const { version } = await admitVersion({ registry, artifacts, validator }, 'adder', given, AUTHOR);
   return { version: version.version, digest: version.digest, weight: 100, role: 'champion', routes: [] };
 }
 
@@ -175,7 +178,7 @@ async function deployed(fleet: Fleet, versions: DesiredVersion[], light = 0): Pr
   );
 }
 
-/** Asks every node without a pause. */
+/** Asks every node all the time, and leaves the machine room for what is measured. */
 class Load {
   answered = 0;
   failed = 0;
@@ -201,6 +204,7 @@ class Load {
       } catch {
         this.failed++;
       }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 }

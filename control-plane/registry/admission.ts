@@ -15,7 +15,7 @@ import { LineageSchema, type ModelRecord, type VersionRecord } from '../../contr
 import { type Author, newModel, withVersion } from './model-record.js';
 import type { Registry } from './registry.js';
 import { type SignatureChange, signatureChange } from './signature-change.js';
-import { validated } from './validation.js';
+import type { Validator } from './validator.js';
 
 /** Body of POST /v1/models/{model}/versions: what a version is made of, each file of which has been sent before. */
 export const NewVersionSchema = z.strictObject({
@@ -37,9 +37,15 @@ export interface Admitted {
   readonly change: SignatureChange | undefined;
 }
 
+export interface AdmissionParts {
+  readonly registry: Registry;
+  readonly artifacts: Artifacts;
+  readonly validator: Validator;
+}
+
 /** Takes a version in, or refuses it: then nothing of it is in the registry but bytes that nobody names. */
 export async function admitVersion(
-  { registry, artifacts }: { readonly registry: Registry; readonly artifacts: Artifacts },
+  { registry, artifacts, validator }: AdmissionParts,
   model: string,
   given: GivenVersion,
   author: Author,
@@ -51,7 +57,7 @@ export async function admitVersion(
   if (before !== undefined && known !== undefined)
     return { record: before, version: known, known: true, change: undefined };
   await everyFile(artifacts, given.files);
-  const report = await tried(artifacts, given.files);
+  const report = await tried(artifacts, validator, given.files);
   await artifacts.put(objectName(digest), once(manifest));
   const { signature: signed, files, description, labels, metrics, lineage } = given;
   if (signed !== undefined) await artifacts.putNamed(signatureName(digest), Buffer.from(signed, 'base64'));
@@ -94,7 +100,7 @@ async function everyFile(artifacts: Artifacts, files: readonly ArtifactFile[]): 
 }
 
 /** As a node will find it: the files come from where nodes get them. */
-async function tried(artifacts: Artifacts, files: readonly ArtifactFile[]) {
+async function tried(artifacts: Artifacts, validator: Validator, files: readonly ArtifactFile[]) {
   const directory = await mkdtemp(join(tmpdir(), 'tidegate-candidate-'));
   try {
     for (const { path, digest } of files) {
@@ -107,7 +113,7 @@ async function tried(artifacts: Artifacts, files: readonly ArtifactFile[]) {
         await out.close();
       }
     }
-    return await validated(directory);
+    return await validator.validated(directory);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -12,10 +12,12 @@ import { bodyObject, parsed } from '../query.js';
 import { admitVersion, NewVersionSchema } from './admission.js';
 import { described, promoted, versionNamed, withAlias, withoutAlias } from './model-record.js';
 import type { Registry, StoredModel } from './registry.js';
+import type { Validator } from './validator.js';
 
 export interface RegistryServices {
   readonly registry: Registry;
   readonly artifacts: Artifacts;
+  readonly validator: Validator;
   readonly now_ms: () => number;
   /** Who asks, for the record. */
   readonly author: (context: Context) => string;
