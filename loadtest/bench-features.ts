@@ -61,7 +61,7 @@ async function main(sizes: Sizes): Promise<void> {
     const value_bytes = features * 4;
     const key_bytes = keyOf(entities - 1).length;
     console.log(
-      `${entities.toLocaleString('en')} entities of ${features} float32 in ${budget_bytes >>> 20} MiB at most`,
+      `${entities.toLocaleString('en')} entities of ${features} float32 in ${Math.round(budget_bytes / 2 ** 20).toLocaleString('en')} MiB at most`,
     );
     console.log(`  inserted          ${rate(filled.updates_per_second)}`);
     const times = (bytes - key_bytes) / value_bytes;
