@@ -12,9 +12,12 @@ const NodeSchema = z.looseObject({
   memory_bytes: z.number(),
   memory_used_bytes: z.number(),
   models: z.record(z.string(), z.looseObject({ serving: z.array(z.number()) })),
+  load: z
+    .array(z.looseObject({ answered_per_s: z.number(), failed_per_s: z.number(), mean_us: z.number() }))
+    .default([]),
 });
 const NodesSchema = z.looseObject({ nodes: z.array(NodeSchema) });
-const GiB = 1024 ** 3;
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Nodes of the fleet: `nodes`, `nodes cordon|drain|maintenance|activate|remove`. */
 export function addNodes(program: Command): void {
@@ -58,7 +61,8 @@ function nodesText({ nodes }: z.infer<typeof NodesSchema>): string {
     each.node,
     each.quarantined_until === null ? each.mode : `${each.mode}, in quarantine`,
     each.silent_ms === null ? 'never heard' : `${(each.silent_ms / 1000).toFixed(1)} s ago`,
-    `${(each.memory_used_bytes / GiB).toFixed(2)} of ${(each.memory_bytes / GiB).toFixed(1)} GiB`,
+    `${bytesText(each.memory_used_bytes)} of ${bytesText(each.memory_bytes)}`,
+    loadText(each.load),
     Object.entries(each.models)
       .map(([model, { serving }]) => `${model}@${serving.join(',') || 'none'}`)
       .join(' '),
@@ -66,5 +70,20 @@ function nodesText({ nodes }: z.infer<typeof NodesSchema>): string {
       .map(([name, value]) => `${name}=${value}`)
       .join(' '),
   ]);
-  return table(['NODE', 'MODE', 'HEARD', 'MEMORY', 'SERVES', 'LABELS'], rows);
+  return table(['NODE', 'MODE', 'HEARD', 'MEMORY', 'LOAD', 'SERVES', 'LABELS'], rows);
+}
+
+function bytesText(bytes: number): string {
+  const unit = Math.min(UNITS.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 1024 ** unit;
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+function loadText(load: z.infer<typeof NodeSchema>['load']): string {
+  const answered = load.reduce((sum, each) => sum + each.answered_per_s, 0);
+  const failed = load.reduce((sum, each) => sum + each.failed_per_s, 0);
+  if (answered + failed === 0) return 'idle';
+  const mean_us = load.reduce((sum, each) => sum + each.mean_us * each.answered_per_s, 0) / Math.max(answered, 1e-9);
+  const rate = `${answered.toFixed(answered < 10 ? 1 : 0)}/s, ${(mean_us / 1000).toFixed(2)} ms`;
+  return failed === 0 ? rate : `${rate}, ${failed.toFixed(1)}/s failed`;
 }

@@ -36,6 +36,17 @@ export const ObservedModelSchema = z.looseObject({
 });
 export type ObservedModel = z.infer<typeof ObservedModelSchema>;
 
+/** What one version on one node had to do lately, a heartbeat's worth of time. */
+export const ModelLoadSchema = z.looseObject({
+  model: z.string(),
+  version: z.int().nonnegative(),
+  answered_per_s: z.number().nonnegative(),
+  failed_per_s: z.number().nonnegative(),
+  /** From the first byte to the answer. */
+  mean_us: z.number().nonnegative(),
+});
+export type ModelLoad = z.infer<typeof ModelLoadSchema>;
+
 /** KV `tg_nodes`, key `<env>.<node>`, with a time to live: a node that does not say that it lives is not there. */
 export const NodeStatusSchema = z.looseObject({
   v: z.literal(1),
@@ -49,6 +60,7 @@ export const NodeStatusSchema = z.looseObject({
   memory_bytes: z.int().nonnegative().describe('budget for models'),
   memory_used_bytes: z.int().nonnegative(),
   models: z.record(z.string(), ObservedModelSchema),
+  load: z.array(ModelLoadSchema).default([]),
 });
 export type NodeStatus = z.infer<typeof NodeStatusSchema>;
 

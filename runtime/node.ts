@@ -3,6 +3,7 @@ import type { Limits } from '../contract/limits.js';
 import { Admission } from './admission/admission.js';
 import { Sequences } from './admission/sequences.js';
 import { type FleetNode, type FleetSettings, joinFleet } from './agent/fleet-node.js';
+import type { VersionCount } from './agent/load-meter.js';
 import { Host } from './batch/host.js';
 import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
@@ -133,7 +134,9 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const folder = await ModelRepository.start({ ...watched, host, workers, limits, log, devices });
   const { fleet: settings } = options;
   const fleet =
-    settings === undefined ? undefined : await joinFleet({ settings, host, workers, limits, log, folder, devices });
+    settings === undefined
+      ? undefined
+      : await joinFleet({ settings, host, workers, limits, log, folder, devices, counts: () => counts(statistics) });
   const catalog = fleet?.catalog ?? folder;
   const sequences = new Sequences(host.arena, limits);
   const { max_queue_bytes } = limits;
@@ -142,6 +145,12 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const told = (code: ErrorCode) => statistics.told('websocket', code);
   const websocket = createWebSocketFace({ catalog, inference, limits, log: faceLog, told });
   return { statistics, host, folder, fleet, catalog, sequences, inference, websocket, predictions, faceLog };
+}
+
+function* counts(statistics: Statistics): Iterable<VersionCount> {
+  for (const { model, version, success, failure } of statistics.versions()) {
+    yield { model, version, answered: success.count, failed: failure.count, answered_us: success.us };
+  }
 }
 
 /** Before the first model: a device that `auto` could take must be known by then. */

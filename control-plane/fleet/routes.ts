@@ -207,6 +207,7 @@ function nodeOf({ view, now_ms }: FleetServices, name: string) {
     memory_used_bytes: status?.memory_used_bytes ?? 0,
     life: status?.life ?? 0,
     models: status?.models ?? {},
+    load: status?.load ?? [],
   };
 }
 

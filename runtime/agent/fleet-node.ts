@@ -12,6 +12,7 @@ import { FleetCatalog } from './fleet-catalog.js';
 import { HostEngine } from './host-engine.js';
 import { parseLabels } from './labels.js';
 import { nextLife } from './life.js';
+import { LoadMeter, type VersionCount } from './load-meter.js';
 import { Membership } from './membership.js';
 import { NodeAgent } from './node-agent.js';
 import { signatureCheck } from './signature-check.js';
@@ -32,6 +33,7 @@ export interface FleetNodeOptions {
   readonly devices: readonly FoundDevice[];
   readonly limits: Limits;
   readonly log: BusLog;
+  readonly counts: () => Iterable<VersionCount>;
   /** Models that this node serves without its fleet. */
   readonly folder: ModelCatalog;
 }
@@ -58,6 +60,7 @@ export async function joinFleet({ settings, folder, ...parts }: FleetNodeOptions
     budget_bytes,
     locate: (bytes) => cache.locate(bytes),
   });
+  const meter = new LoadMeter(parts.counts, performance.now());
   let membership: Membership | undefined;
   const agent = await NodeAgent.start({
     name,
@@ -66,6 +69,7 @@ export async function joinFleet({ settings, folder, ...parts }: FleetNodeOptions
     memory_bytes: budget_bytes,
     life: await nextLife(directory),
     tick_ms: TICK_MS,
+    load: () => meter.rates,
     ports: { artefacts: cache, engine, report: () => membership?.changed(), now_ms: () => performance.now(), log },
   });
   membership = new Membership({
@@ -73,6 +77,7 @@ export async function joinFleet({ settings, folder, ...parts }: FleetNodeOptions
     agent,
     log,
     connected: (bus) => cache.connected(bus),
+    beat: () => meter.sample(performance.now()),
   });
   const watching = setInterval(() => {
     for (const { model, digest, reason } of engine.lost()) agent.lost(model, digest, reason);

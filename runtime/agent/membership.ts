@@ -17,6 +17,8 @@ export interface MembershipOptions {
   readonly log: BusLog;
   /** The connection that artefacts come over, as soon as there is one. */
   readonly connected: (bus: Bus) => void;
+  /** Before each report that comes by itself. */
+  readonly beat?: () => void;
 }
 
 /**
@@ -35,7 +37,10 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
-    this.#heartbeat = setInterval(() => this.#report(), HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => {
+      options.beat?.();
+      this.#report();
+    }, HEARTBEAT_MS);
     this.#running = this.#run();
   }
 

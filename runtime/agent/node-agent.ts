@@ -1,5 +1,5 @@
 import { type DesiredState, type Labels, versionsFor } from '../../contract/desired-state.js';
-import type { NodeStatus, ObservedModel } from '../../contract/node-status.js';
+import type { ModelLoad, NodeStatus, ObservedModel } from '../../contract/node-status.js';
 import { KeptStates } from './kept-states.js';
 import { ModelAgent } from './model-agent.js';
 import type { AgentPorts } from './ports.js';
@@ -14,6 +14,8 @@ export interface NodeAgentOptions {
   readonly life: number;
   readonly tick_ms: number;
   readonly ports: AgentPorts;
+  /** What its versions had to do lately; absent: nobody counts. */
+  readonly load?: () => readonly ModelLoad[];
 }
 
 /** The agent of a node: one machine for each model. It needs nobody to start: what it knew last is on its own disk. */
@@ -80,6 +82,7 @@ export class NodeAgent {
       memory_bytes,
       memory_used_bytes: agents.reduce((sum, [, agent]) => sum + agent.memory_bytes, 0),
       models: Object.fromEntries(agents.map(([model, agent]) => [model, agent.observed])),
+      load: [...(this.#options.load?.() ?? [])],
     };
   }
 

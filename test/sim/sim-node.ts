@@ -122,6 +122,7 @@ export class SimNode {
       memory_bytes: 0,
       memory_used_bytes: 0,
       models,
+      load: [],
     };
     const node = { name, labels, mode: 'active' as const, status, heard_ms: 0 };
     return judgeModel('iris', { state: desired, since_ms: 0 }, [node], 0).nodes[0];

@@ -39,6 +39,7 @@ function node(observed: Partial<ObservedModel> | undefined, more: Partial<KnownN
     memory_bytes: 9,
     memory_used_bytes: 1,
     models,
+    load: [],
   };
   return { name: 'a', labels: {}, mode: 'active', status, heard_ms: 1_000, ...more };
 }

@@ -37,6 +37,7 @@ function node(name: string, more: Partial<FleetNode> = {}, used_bytes = 100): Fl
     memory_bytes: 300,
     memory_used_bytes: used_bytes,
     models: { iris },
+    load: [],
   };
   return { name, labels: {}, mode: 'active', status, heard_ms: 0, quarantine: AT_LARGE, ...more };
 }
