@@ -11,6 +11,8 @@ import { eventRoutes } from './api/event-routes.js';
 import { idempotent } from './api/idempotency.js';
 import type { IdempotencyStore } from './api/idempotency-store.js';
 import { openApiRoutes } from './api/openapi-routes.js';
+import { operationRoutes } from './api/operation-routes.js';
+import type { Operations } from './api/operations.js';
 import { requireSeen } from './api/precondition.js';
 import type { AuditStore } from './audit/audit-store.js';
 import { type Change, recordChanges, recordRefusals } from './audit/recorder.js';
@@ -55,6 +57,7 @@ export interface Entry {
   readonly cursorKey: Buffer;
   readonly idempotency: IdempotencyStore;
   readonly events: EventHub;
+  readonly operations: Operations;
 }
 
 /** The control plane's API: groups of routes under /v1, problems (RFC 9457) for everything that fails. */
@@ -89,7 +92,7 @@ export function createApp(services: Services): Hono {
 }
 
 /** Before all routes: who asks, whether they may, and what was asked. */
-function mountEntry(app: Hono, { access, audit, cursorKey, idempotency, events }: Entry, log: Log): void {
+function mountEntry(app: Hono, { access, audit, cursorKey, idempotency, events, operations }: Entry, log: Log): void {
   const onUnwritten = (error: unknown) => log.error({ error }, 'the audit log could not be written');
   const onChange = (change: Change) => events.publish(`changed.${partOf(change.path)}`, access.now_ms(), { ...change });
   const recording = { audit, addressOf: access.addressOf, onChange, onUnwritten };
@@ -99,6 +102,7 @@ function mountEntry(app: Hono, { access, audit, cursorKey, idempotency, events }
   app.use(idempotent(idempotency, access.now_ms));
   app.route('/v1/tokens', tokenRoutes({ tokens: access.tokens, now_ms: access.now_ms }));
   app.route('/v1/events', eventRoutes({ events }));
+  app.route('/v1/operations', operationRoutes({ operations, cursorKey }));
   app.route('/v1/audit', auditRoutes({ audit, cursorKey, now_ms: access.now_ms }));
 }
 

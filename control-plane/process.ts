@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
@@ -11,6 +12,7 @@ import { announceReady, whenOrphaned } from '../std/supervised.js';
 import { FailureLimit } from './access/failure-limit.js';
 import { isLoopback } from './access/own-page.js';
 import { EventHub } from './api/event-hub.js';
+import { Operations } from './api/operations.js';
 import { createApp, type Entry } from './app.js';
 import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
@@ -81,7 +83,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const stop = () => {
     stopped.abort();
     events.close();
-    const ended = fleet.close();
+    const ended = Promise.all([fleet.close(), entry.operations.close()]);
     // What was asked before the end is still written to the audit log.
     server.close(() => void ended.then(() => state.close()).finally(() => process.exit(0)));
     server.closeIdleConnections();
@@ -115,7 +117,13 @@ async function entryOf(config: Config, state: StateFolder, log: Log): Promise<En
     addressOf: (context: Context) => getConnInfo(context).remote.address ?? 'unknown',
     onUnnoted: (error: unknown) => log.warn({ error }, 'the use of a token could not be noted'),
   };
-  return { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events: new EventHub() };
+  const events = new EventHub();
+  const operations = new Operations(
+    join(state.directory, 'operations.jsonl'),
+    Date.now,
+    ({ result: _result, ...shown }) => events.publish(`operation.${shown.state}`, Date.now(), shown),
+  );
+  return { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events, operations };
 }
 
 /** A ClickHouse that is not there yet is waited for; what is wrong with its schema is said once, and asked again. */

@@ -73,9 +73,13 @@ export class References {
   readonly #client: ClickHouseClient;
   readonly #database: string;
 
-  constructor(client: ClickHouseClient, database: string) {
+  readonly #signal: AbortSignal | undefined;
+
+  /** `signal`: nothing is asked any more, and nothing is written, once it says so. */
+  constructor(client: ClickHouseClient, database: string, signal?: AbortSignal) {
     this.#client = client;
     this.#database = database;
+    this.#signal = signal;
   }
 
   /** Newest first. */
@@ -152,6 +156,7 @@ export class References {
     const shapes = await Promise.all(columns.map((column) => this.#shape(column, source, fineBins(columns.length))));
     const counted = await binCounts(this.#client, source, columns, shapes);
     const features = shapes.map((bins, i): FeatureBins => ({ ...bins, reference: countsInOrder(bins, counted[i]) }));
+    this.#signal?.throwIfAborted();
     // Two that are made in the same millisecond must not be one.
     const spec_id = Date.now() * 1000 + Math.floor(Math.random() * 1000);
     await this.#write({ spec_id, model, version: 0, features }, JSON.stringify({ ...origin, rows }));
@@ -213,7 +218,8 @@ export class References {
   }
 
   async #rows(query: string): Promise<unknown[]> {
-    const answer = await this.#client.query({ query, format: 'JSONEachRow' });
+    const abort = this.#signal === undefined ? {} : { abort_signal: this.#signal };
+    const answer = await this.#client.query({ query, format: 'JSONEachRow', ...abort });
     return answer.json();
   }
 }

@@ -4,6 +4,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
 import { described } from '../api/described.js';
+import { answerOperation, wantsOperation } from '../api/operation-routes.js';
 import type { Services } from '../app.js';
 import { bodyObject, moment, nonEmpty, parsed } from '../query.js';
 import { References } from './references.js';
@@ -12,7 +13,7 @@ import { FILE_FORMATS } from './sent-rows.js';
 const ReadableBytesSchema = z.instanceof(ReadableStream);
 
 /** References of a model: docs/control-plane.md. */
-export function referenceRoutes({ client, database, now_ms }: Services): Hono {
+export function referenceRoutes({ client, database, now_ms, entry }: Services): Hono {
   const references = new References(client, database);
   const FreezeSchema = z.strictObject({
     window: z.strictObject({ from: moment(now_ms), to: moment(now_ms) }),
@@ -37,6 +38,7 @@ export function referenceRoutes({ client, database, now_ms }: Services): Hono {
       body: FreezeSchema,
       bodyTypes: Object.keys(FILE_FORMATS),
       creates: true,
+      long: true,
       answers: { 201: { description: 'The reference' } },
     }),
     async (context) => {
@@ -50,7 +52,13 @@ export function referenceRoutes({ client, database, now_ms }: Services): Hono {
       }
       const { window, version } = parsed(FreezeSchema, bodyObject(await context.req.text()));
       const span = nonEmpty(window.from, window.to);
-      return context.json(await references.freeze({ model: context.req.param('model'), ...span, version }), 201);
+      const filter = { model: context.req.param('model'), ...span, version };
+      if (entry !== undefined && wantsOperation(context)) {
+        return answerOperation(context, entry.operations, `make a reference of ${filter.model}`, ({ signal }) =>
+          new References(client, database, signal).freeze(filter),
+        );
+      }
+      return context.json(await references.freeze(filter), 201);
     },
   );
   app.get('/:model/references/:id', described({ summary: 'Show a reference', tag: 'References' }), async (context) => {

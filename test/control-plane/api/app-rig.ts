@@ -8,6 +8,7 @@ import { FailureLimit } from '../../../control-plane/access/failure-limit.js';
 import type { Role } from '../../../control-plane/access/role.js';
 import { makeToken } from '../../../control-plane/access/token.js';
 import { EventHub } from '../../../control-plane/api/event-hub.js';
+import { Operations } from '../../../control-plane/api/operations.js';
 import { createApp } from '../../../control-plane/app.js';
 import { Fleet } from '../../../control-plane/fleet/live/fleet.js';
 import { openStateFolder, type StateFolder } from '../../../control-plane/state-folder.js';
@@ -21,6 +22,7 @@ export interface AppRig {
   readonly app: Hono;
   readonly state: StateFolder;
   readonly events: EventHub;
+  readonly operations: Operations;
   /** The headers of somebody with this role. */
   as(role: Role): Promise<{ readonly authorization: string }>;
 }
@@ -31,6 +33,7 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
   const client = connect({ ...CLICKHOUSE_DEFAULTS, url: 'http://127.0.0.1:9', application: 'test' });
   t.after(async () => {
     await client.close();
+    await operations.close();
     await state.close();
     rmSync(directory, { recursive: true, force: true });
   });
@@ -46,8 +49,11 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
     },
   };
   const events = new EventHub();
+  const operations = new Operations(join(directory, 'operations.jsonl'), now_ms, ({ id, state }) =>
+    events.publish('operation', now_ms(), { id, state }),
+  );
   const app = createApp({
-    entry: { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events },
+    entry: { access, audit: state.audit, cursorKey: state.key, idempotency: state.idempotency, events, operations },
     version: '1.2.3',
     fleet: new Fleet(ConfigSchema.parse({ data_dir: directory }), log),
     client,
@@ -57,6 +63,7 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
   });
   return {
     app,
+    operations,
     events,
     state,
     as: async (role) => {
