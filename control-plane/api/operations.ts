@@ -97,9 +97,14 @@ export class Operations {
     return told;
   }
 
+  /** Asks all work to stop. */
+  stop(): void {
+    for (const stop of this.#stops.values()) stop.abort();
+  }
+
   /** Stops all work, and waits for it. */
   async close(): Promise<void> {
-    for (const stop of this.#stops.values()) stop.abort();
+    this.stop();
     await Promise.all(this.#running);
     this.#journal.close();
   }
