@@ -2,9 +2,9 @@ import type { SharedWords } from './shared-words.js';
 
 /**
  * From the hash of a key to its row: open addressing, one word a slot. With 2^b slots, the lower b bits of a hash choose
- * where to look first, and the slot holds the other 32 - b bits beside the number of the row plus one: together all of the
- * hash, so that a wrong row is looked at only where 32 bits agree, about once in four thousand million probes. A second
- * hash would make keys slower to prepare, and find nothing more.
+ * where to look first, and the slot holds the other 32 - b bits as a tag beside the number of the row plus one: no bit of the
+ * hash is spent twice. Of the rows that others left on the way, one in 2^(32 - b) is looked at for nothing: one in 2,000
+ * with a million entities, one in 256 with ten. A second hash would make every key slower to prepare to save that.
  *
  * The number of rows stays below the number of slots, so b bits are enough for it; all bits set mean "was a row, go on".
  */

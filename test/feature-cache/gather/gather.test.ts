@@ -214,3 +214,35 @@ test('runs of numbers beside each other are gathered as one by one, whether rows
     }
   }
 });
+
+test('gathering numbers allocates nothing that grows with keys or features', () => {
+  const shape: TableShape = {
+    name: 'numbers',
+    fields: Array.from({ length: 32 }, (_, n) => ({
+      name: `f${n}`,
+      type: n % 4 === 0 ? ('int64' as const) : ('float32' as const),
+    })),
+  };
+  const writer = new TableWriter(shape, { budget_bytes: 2 ** 22 });
+  const at = (time_us: number) => ({ event_time_us: time_us, ingest_time_us: 0, sequence: 0, source: 'push' as const });
+  const keys = Array.from({ length: 64 }, (_, k) => `entity-${k}`);
+  for (const key of keys) {
+    writer.apply({ key: [key], ...at(1), values: Object.fromEntries(shape.fields.map(({ name }) => [name, 1])) }, 9);
+    writer.apply({ key: [key], ...at(2), values: { f3: 1 } }, 9);
+  }
+  const tensor = new Float32Array(64 * 32);
+  const gather = new Gather(
+    writer.handle,
+    shape.fields.map(({ name }, offset) => ({ feature: name, array: tensor, offset, stride: 32 })),
+  );
+  const notes = gatherNotes(64, 32);
+  const many = (count: number): void => {
+    for (let i = 0; i < count; i++) gather.gather(keys, 9, notes);
+  };
+  many(5000);
+  const before_bytes = process.memoryUsage().heapUsed;
+  many(2000);
+  const each_bytes = (process.memoryUsage().heapUsed - before_bytes) / 2000;
+  // One object a key would be 1,000 bytes, one number a value 24,000.
+  assert.ok(each_bytes < 500, `${each_bytes} bytes for each of 2,000`);
+});
