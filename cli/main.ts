@@ -9,6 +9,7 @@ import { addAskCommands } from './ask-commands.js';
 import { addAudit } from './audit.js';
 import { addCheck } from './check.js';
 import { addCompare } from './compare.js';
+import { addCompletion } from './completion.js';
 import { addConvert } from './convert.js';
 import { addDeploy } from './deploy.js';
 import { addDoctor } from './doctor.js';
@@ -66,6 +67,7 @@ function build(): Command {
   addAudit(program);
   addSetup(program);
   addDoctor(program);
+  addCompletion(program);
   addConvert(program);
   addOptimize(program);
   program
