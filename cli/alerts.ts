@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { ask } from './node-client.js';
 import { table } from './table.js';
 
@@ -72,10 +73,7 @@ function act(alerts: Command, verb: string, description: string): Command {
 }
 
 function withUrl(command: Command): Command {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
-  return command.addOption(
-    new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`),
-  );
+  return command.addOption(controlUrlOption());
 }
 
 async function list({ controlUrl, json }: Asked): Promise<void> {

@@ -1,5 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { ask } from './node-client.js';
 
 const ReportSchema = z.object({
@@ -33,14 +34,13 @@ interface CompareOptions {
 
 /** `tidegate compare MODEL CHAMPION CHALLENGER`: two versions on the requests that both have answered. */
 export function addCompare(program: Command): void {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
   program
     .command('compare')
     .argument('<model>', 'name of the model')
     .argument('<champion>', 'version that answers now')
     .argument('<challenger>', 'version that shall be no worse')
     .description('compare two versions on the labelled requests that both have answered')
-    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`))
+    .addOption(controlUrlOption())
     .option('--from <time>', 'begin of the window: a time, or a span before now like 24h', '7d')
     .option('--to <time>', 'end of the window; default: now')
     .option('--metric <name>', 'auroc, accuracy, brier, log_loss; mae or mse of numbers')

@@ -9,11 +9,14 @@ export interface ControlOptions {
 
 /** `--control-url` and `--json`, for every command that asks the control plane. */
 export function withControl(command: Command): Command {
+  return command.addOption(controlUrlOption()).option('--json', 'the answer as JSON');
+}
+
+/** Where the control plane is: as TIDEGATE_CONTROL_URL says, else on this machine. */
+export function controlUrlOption(): Option {
   const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
   const url = process.env['TIDEGATE_CONTROL_URL'] ?? `http://127.0.0.1:${port}`;
-  return command
-    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(url))
-    .option('--json', 'the answer as JSON');
+  return new Option('--control-url <url>', 'where the control plane listens').default(url);
 }
 
 export interface ControlRequest<T> {
@@ -30,19 +33,13 @@ export async function control<T>(
   url: string,
   { method = 'GET', path, body, revision, schema }: ControlRequest<T>,
 ): Promise<T> {
-  const headers: Record<string, string> = tokenHeaders();
+  const headers: Record<string, string> = {};
   if (body !== undefined) headers['content-type'] = 'application/json';
   // A command is what somebody wants now, whatever it is by now, unless it says what it was made from.
   if (revision !== undefined) headers['if-match'] = `"${revision}"`;
   else if (method === 'PUT' || method === 'PATCH' || method === 'DELETE') headers['if-match'] = '*';
   const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
   return answerOf(url, path, schema, await reach(url, path, init));
-}
-
-/** Who asks, where the control plane wants to know: the token of TIDEGATE_TOKEN. */
-export function tokenHeaders(): Record<string, string> {
-  const token = process.env['TIDEGATE_TOKEN'] ?? '';
-  return token === '' ? {} : { authorization: `Bearer ${token}` };
 }
 
 /** For people a text, for programs the answer as it came. */

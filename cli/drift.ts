@@ -1,5 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { AttributionsSchema, blameText } from './drift-blame.js';
 import { TogetherSchema, togetherText } from './drift-together.js';
 import { ask } from './node-client.js';
@@ -65,12 +66,11 @@ const MOST_DAYS = 190;
 
 /** `tidegate drift MODEL`: what moved since the reference, most drifted first. */
 export function addDrift(program: Command): void {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
   program
     .command('drift')
     .argument('<model>', 'name of the model')
     .description('compare what a model was asked lately with its reference')
-    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`))
+    .addOption(controlUrlOption())
     .option(
       '--from <time>',
       'begin of the window: a time, or a span before now like 24h; default: the last day, since the reference',

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { ask, send } from './node-client.js';
 import { ROW_TYPES, sentFile } from './sent-file.js';
 import { table } from './table.js';
@@ -63,10 +64,7 @@ export function addLabels(program: Command): void {
 }
 
 function withUrl(command: Command): Command {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
-  return command.addOption(
-    new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`),
-  );
+  return command.addOption(controlUrlOption());
 }
 
 async function push(file: string, { controlUrl, model, source, onError, key, json }: PushOptions): Promise<void> {

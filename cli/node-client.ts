@@ -51,12 +51,21 @@ export async function reach(url: string, path: string, init: RequestInit): Promi
   if (!URL.canParse(path, url))
     throw new CommandError(EXIT.USAGE, `--url is '${url}': give one like http://127.0.0.1:8080`);
   try {
-    return await fetch(new URL(path, url), init);
+    return await fetch(new URL(path, url), withToken(path, init));
   } catch (cause) {
     const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : String(cause);
     const text = `nothing answers at ${url} (${reason}): start a node with tidegate up, or give --url`;
     throw new CommandError(EXIT.UNREACHABLE, text);
   }
+}
+
+/** Who asks, where the control plane wants to know: the token of TIDEGATE_TOKEN. Nodes, which answer under /v2, are not told. */
+function withToken(path: string, init: RequestInit): RequestInit {
+  const token = process.env['TIDEGATE_TOKEN'] ?? '';
+  if (token === '' || !path.startsWith('/v1/')) return init;
+  const headers = new Headers(init.headers);
+  headers.set('authorization', `Bearer ${token}`);
+  return { ...init, headers };
 }
 
 /** undefined where it is no JSON. */

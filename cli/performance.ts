@@ -1,5 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { ask } from './node-client.js';
 import { trend } from './sparkbars.js';
 import { table } from './table.js';
@@ -52,12 +53,11 @@ const GROUP_MEASURES = ['accuracy', 'auroc', 'f1', 'f1_macro', 'log_loss', 'brie
 
 /** `tidegate performance MODEL`: how right a model was, and how right it should be where labels are still to come. */
 export function addPerformance(program: Command): void {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
   program
     .command('performance')
     .argument('<model>', 'name of the model')
     .description('compare what a model answered with what became of it')
-    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`))
+    .addOption(controlUrlOption())
     .option('--from <time>', 'begin of the window: a time, or a span before now like 24h', '24h')
     .option('--to <time>', 'end of the window; default: now')
     .option('--by <group>', 'version, variant, node, or segment:<name>')

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { type ArtifactFile, manifestBytes } from '../contract/artifact.js';
 import { VersionRecordSchema } from '../contract/registry-record.js';
-import { type ControlOptions, control, print, tokenHeaders, withControl } from './control-client.js';
+import { type ControlOptions, control, print, withControl } from './control-client.js';
 import { CommandError, EXIT } from './exit.js';
 import { answerOf, reach } from './node-client.js';
 import { packageDirectory } from './package-directory.js';
@@ -90,13 +90,13 @@ async function sendFiles(url: string, directory: string, files: readonly Artifac
   try {
     for (const { path, size, digest } of files) {
       const at = `/v1/artifacts/${digest}`;
-      const found = await reach(url, at, { method: 'HEAD', headers: tokenHeaders() });
+      const found = await reach(url, at, { method: 'HEAD' });
       if (found.ok) {
         bar.add(size);
         continue;
       }
       const bytes = createReadStream(join(directory, path)).on('data', (chunk) => bar.add(chunk.length));
-      const headers = { ...tokenHeaders(), 'content-type': 'application/octet-stream' };
+      const headers = { 'content-type': 'application/octet-stream' };
       // Sent as it is read: a file may be larger than memory.
       const init = { method: 'PUT', headers, body: Readable.toWeb(bytes), duplex: 'half' } as const;
       await answerOf(url, at, z.unknown(), await reach(url, at, init));

@@ -1,5 +1,6 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
+import { controlUrlOption } from './control-client.js';
 import { CommandError, EXIT } from './exit.js';
 import { ask, send } from './node-client.js';
 import { ROW_TYPES, sentFile } from './sent-file.js';
@@ -74,10 +75,7 @@ export function addReferences(program: Command): void {
 }
 
 function withUrl(command: Command): Command {
-  const port = process.env['TIDEGATE_CONTROL_PORT'] ?? '8090';
-  return command
-    .addOption(new Option('--control-url <url>', 'where the control plane listens').default(`http://127.0.0.1:${port}`))
-    .option('--json', 'as JSON');
+  return command.addOption(controlUrlOption()).option('--json', 'as JSON');
 }
 
 const pathOf = (model: string) => `/v1/models/${encodeURIComponent(model)}/references`;

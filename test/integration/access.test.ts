@@ -103,6 +103,10 @@ test('roles, revocation and the limit of failures, as callers meet them; all of 
   assert.equal(busy.code, 2);
   assert.match(busy.stderr, /the control plane of process \d+ has/);
   assert.equal((await tidegate(['token', 'revoke', viewer.id], { env })).code, 0);
+  const watched = await tidegate(['alerts', 'list'], { env });
+  assert.doesNotMatch(watched.stderr, /UNAUTHENTICATED/, 'every command that asks the control plane says who asks');
+  const unknown = await tidegate(['alerts', 'list'], { env: { TIDEGATE_CONTROL_URL: url } });
+  assert.deepEqual([unknown.code, /UNAUTHENTICATED/.test(unknown.stderr)], [3, true]);
   const gone = await refused(`${url}/v1/labels`, { headers: bearer(viewer.token) });
   assert.match(gone.detail, /was revoked at/);
   const codes: string[] = [];
