@@ -39,10 +39,10 @@ export function probe(words: Int32Array, slot: number, hash: number, bits: numbe
   return -1;
 }
 
-/** The fewest bits that hold so many rows without being too full. */
-export function bitsFor(rows: number): number {
+/** The fewest bits with which so many rows take no more than such a part of the slots. */
+export function bitsFor(rows: number, load: number): number {
   let bits = LEAST_BITS;
-  while (bits < MOST_BITS && 2 ** bits * MOST_LOAD < rows + 1) bits++;
+  while (bits < MOST_BITS && 2 ** bits * load < rows + 1) bits++;
   return bits;
 }
 
@@ -58,6 +58,10 @@ export class KeyIndex {
     this.bits = bits;
     words.grow(4 * 2 ** bits);
     words.i32.fill(EMPTY, 0, 2 ** bits);
+  }
+
+  get taken(): number {
+    return this.#taken;
   }
 
   get full(): boolean {

@@ -1,15 +1,14 @@
 import { TidegateError } from '../../contract/error.js';
 import { BlockHeap, blockBytes } from './block-heap.js';
 import { ClockHand } from './clock-hand.js';
-import { type EntityKey, hashOfWords } from './entity-key.js';
-import { bitsFor, KeyIndex, MOST_BITS, probe, rowMask } from './key-index.js';
+import type { EntityKey } from './entity-key.js';
+import { GrowingIndex } from './growing-index.js';
+import { probe, rowMask } from './key-index.js';
 import { ROW_KEY, ROW_LOCK, ROW_STAMPS, ROW_TOUCHED } from './row-layout.js';
 import { steps } from './shared-words.js';
 import { NEVER } from './stamps.js';
-import { CONTROL_INDEX, CONTROL_ROWS, indexWord, type TableMemory } from './table-memory.js';
+import { CONTROL_ROWS, type TableMemory } from './table-memory.js';
 
-/** After an index has been filled from the old one, so much of it at most is in use: the next time is then far away. */
-const LOAD_AFTER_REBUILD = 0.6;
 /** Evictions for one allocation: the blocks of that many rows need not lie together, so there has to be an end. */
 const MOST_EVICTIONS = 256;
 
@@ -21,8 +20,7 @@ export class RowStore {
   readonly #hand: ClockHand;
   readonly #text_words: readonly number[];
   readonly #free_rows: number[] = [];
-  #index: KeyIndex;
-  #generation = 0;
+  readonly #index: GrowingIndex;
   #row_count = 0;
   entities = 0;
   evicted = 0;
@@ -33,24 +31,21 @@ export class RowStore {
     this.#budget_bytes = budget_bytes;
     this.#hand = new ClockHand(memory.layout, memory.rows);
     this.#text_words = memory.layout.fields.filter(({ type }) => type === 'string').map(({ word }) => word);
-    this.#index = new KeyIndex(memory.indexes[0], bitsFor(expected_rows));
-    Atomics.store(memory.control, CONTROL_INDEX, indexWord(0, this.#index.bits));
+    this.#index = new GrowingIndex(memory, expected_rows);
   }
 
   get row_count(): number {
     return this.#row_count;
   }
 
-  /** Both indexes count in full, though the other is committed only when it is filled: it has to be possible at any time. */
   get committed_bytes(): number {
     const { rows, heap, categories } = this.memory;
-    const index = 2 * steps(4 * 2 ** this.#index.bits);
-    return index + rows.committed_bytes + heap.committed_bytes + categories.committed_bytes;
+    return this.#index.bytes + rows.committed_bytes + heap.committed_bytes + categories.committed_bytes;
   }
 
   /** The word where the entity's row begins, or -1. */
   find(key: EntityKey): number {
-    const { words: slots, bits } = this.#index;
+    const { words: slots, bits } = this.#index.current;
     const mask = rowMask(bits);
     let slot = probe(slots.i32, key.hash & mask, key.hash, bits);
     while (slot >= 0) {
@@ -75,7 +70,8 @@ export class RowStore {
    * A new row for the key, with nothing in it, locked: `publish` unlocks it and lets it be found, `discard` takes it back.
    */
   create(key: EntityKey, now_us: number): number {
-    if (this.#index.full) this.#rebuildIndex(now_us);
+    if (this.#index.isFull(this.entities, this.#left())) this.#evict(-1, now_us);
+    this.#index.prepare(this.entities, this.#row_count, this.#left());
     const block = this.allocate(key.length, -1, now_us);
     this.heap.words.i32.set(key.words.subarray(0, (key.length + 3) >>> 2), block + 1);
     let base: number;
@@ -156,7 +152,7 @@ export class RowStore {
   #evict(keep: number, now_us: number): void {
     const base = this.#hand.victim(this.#row_count, keep, now_us);
     if (base < 0) throw this.#fullError('every row that was looked at is being read');
-    this.#index.remove(this.#hashOf(base), base / this.memory.layout.words);
+    this.#index.remove(base / this.memory.layout.words);
     this.lock(base);
     this.#clear(base);
     this.unlock(base);
@@ -174,38 +170,6 @@ export class RowStore {
       if (i32[base + word] !== 0) this.heap.free(i32[base + word]);
     }
     this.#free_rows.push(base / this.memory.layout.words);
-  }
-
-  #hashOf(base: number): number {
-    const heap = this.memory.heap.i32;
-    const block = this.memory.rows.i32[base + ROW_KEY];
-    return hashOfWords(heap, block + 1, blockBytes(heap[block]), this.memory.handle.seed);
-  }
-
-  /**
-   * Into the other memory, twice as large if rows need it, and the same again if it was removed ones that filled it.
-   * Readers go on with the old index meanwhile. They see the new one by its generation; whoever found nothing asks for
-   * it once more, so the memory of the old one may be written again at once.
-   */
-  #rebuildIndex(now_us: number): void {
-    let { bits } = this.#index;
-    const slots = 2 ** bits;
-    if (this.entities + 1 > slots * LOAD_AFTER_REBUILD) {
-      const twice = steps(8 * slots);
-      const fits = bits < MOST_BITS && twice <= this.memory.indexes[0].most_bytes;
-      if (fits && 2 * (twice - steps(4 * slots)) <= this.#left()) bits++;
-      while (this.entities + 1 > 2 ** bits * LOAD_AFTER_REBUILD) this.#evict(-1, now_us);
-    }
-    const generation = this.#generation + 1;
-    const next = new KeyIndex(this.memory.indexes[generation & 1], bits);
-    const { rows, layout, control } = this.memory;
-    for (let row = 0; row < this.#row_count; row++) {
-      const base = row * layout.words;
-      if (rows.i32[base + ROW_KEY] !== 0) next.insert(this.#hashOf(base), row);
-    }
-    this.#index = next;
-    this.#generation = generation;
-    Atomics.store(control, CONTROL_INDEX, indexWord(generation, bits));
   }
 
   #fullError(why: string): TidegateError {

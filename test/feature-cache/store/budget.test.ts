@@ -142,3 +142,18 @@ test('keys are hashed as contract/murmur3 hashes their bytes', () => {
     assert.equal(key.text(), text);
   }
 });
+
+test('an index that may not grow for want of budget goes on with newcomers in place of others, for ever', () => {
+  const tiny: TableShape = { name: 'tiny', fields: [{ name: 'n', type: 'bool' }] };
+  const writer = new TableWriter(tiny, { budget_bytes: 2 ** 20 });
+  const reader = new TableReader(writer.handle);
+  for (let n = 0; n < 200_000; n++) {
+    writer.apply(update(`${n}`, n, { n: true }), n);
+    if (n % 1000 !== 0) continue;
+    assert.ok(writer.stats.committed_bytes <= 2 ** 20);
+    for (let back = 0; back < 500 && back <= n; back++)
+      assert.equal(reader.read([n - back], n)['n'].status, 'fresh', `${n - back} at ${n}`);
+  }
+  const { entities, evicted, refused } = writer.stats;
+  assert.deepEqual([entities + evicted, refused], [200_000, 0]);
+});

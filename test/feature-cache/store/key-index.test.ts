@@ -76,8 +76,8 @@ test('an index is full before its chains become long, and its size is the least 
   let rows = 0;
   while (!index.full) index.insert(Math.imul(rows, 0x9e3779b1) >>> 0, rows++);
   assert.equal(rows, 2 ** LEAST_BITS * MOST_LOAD);
-  assert.equal(bitsFor(0), LEAST_BITS);
-  assert.equal(bitsFor(rows - 1), LEAST_BITS);
-  assert.equal(bitsFor(rows), LEAST_BITS + 1);
-  assert.equal(bitsFor(10_000_000), 24);
+  assert.equal(bitsFor(0, MOST_LOAD), LEAST_BITS);
+  assert.equal(bitsFor(rows - 1, MOST_LOAD), LEAST_BITS);
+  assert.equal(bitsFor(rows, MOST_LOAD), LEAST_BITS + 1);
+  assert.equal(bitsFor(10_000_000, MOST_LOAD), 24);
 });
