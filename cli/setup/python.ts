@@ -41,6 +41,18 @@ export function run(program: string, args: readonly string[], { limit_ms, cwd, e
   });
 }
 
+/** What our own scripts end with when they say what is wrong in one line. */
+const REFUSED = 2;
+
+/** Runs one of our scripts: what it refuses is told in its words, without what its libraries had to say before. */
+export async function runScript(python: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const { code, stdout, stderr } = await run(python, args, options);
+  if (code === 0) return stdout;
+  const lines = stderr.trim().split('\n');
+  if (code === REFUSED) throw new CommandError(EXIT.REFUSED, lines.at(-1) ?? '');
+  throw new CommandError(EXIT.FAILED, `${args[0]} ended with ${code}:\n  ${lines.slice(-6).join('\n  ')}`);
+}
+
 /** Like `run`, and what does not end well is an error with the last words of the program. */
 export async function runWell(program: string, args: readonly string[], options: RunOptions): Promise<string> {
   const { code, stdout, stderr } = await run(program, args, options);
