@@ -14,6 +14,7 @@ import { addConvert } from './convert.js';
 import { addDeploy } from './deploy.js';
 import { addDoctor } from './doctor.js';
 import { addDrift } from './drift.js';
+import { addEvents } from './events.js';
 import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
 import { addNatsKey } from './nats-key.js';
@@ -63,6 +64,7 @@ function build(): Command {
   addCompare(program);
   addLabels(program);
   addAlerts(program);
+  addEvents(program);
   addToken(program);
   addAudit(program);
   addSetup(program);
