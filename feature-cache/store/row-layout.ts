@@ -45,6 +45,8 @@ export interface RowLayout {
   readonly shape: TableShape;
   readonly fields: readonly FieldPlace[];
   readonly position_of: ReadonlyMap<string, number>;
+  /** Positions of strings and categories. */
+  readonly texts: readonly number[];
   readonly presence: number;
   /** In bytes from the start of the row. */
   readonly stamp_of_byte: number;
@@ -135,6 +137,7 @@ export function rowLayout(shape: TableShape): RowLayout {
   return {
     shape,
     fields: places,
+    texts: places.filter(({ type }) => type === 'string' || type === 'category').map(({ position }) => position),
     position_of: new Map(fields.map(({ name }, position) => [name, position])),
     presence,
     stamp_of_byte: stamp_of * 4,

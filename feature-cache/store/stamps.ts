@@ -81,9 +81,8 @@ export class RowStamps {
     return this.#rows.u8[base * 4 + this.#layout.stamp_of_byte + position];
   }
 
-  /** Whether the staged event replaces what the row holds in this field. */
-  loses(base: number, position: number, stage: UpdateStage): boolean {
-    const stamp = this.of(base, position);
+  /** Whether the staged event replaces what this stamp of the row stands for. */
+  loses(base: number, stamp: number, stage: UpdateStage): boolean {
     if (stamp === NEVER) return true;
     if (stamp === 0) return replaces(stage, this.#rows.i32, base + ROW_STAMP);
     return replaces(stage, this.#heap.words.i32, stampWord(stamp, this.#rows.i32[base + ROW_STAMPS]));
@@ -92,6 +91,7 @@ export class RowStamps {
   /** The least stamp that no field but those that are about to change refers to. */
   unused(base: number, changes: Uint8Array): number {
     this.#in_use.fill(0);
+    if (changes.indexOf(0) < 0) return 0;
     const first = base * 4 + this.#layout.stamp_of_byte;
     const { u8 } = this.#rows;
     for (let position = 0; position < changes.length; position++) {

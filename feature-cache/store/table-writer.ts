@@ -167,8 +167,15 @@ export class TableWriter {
   #choose(base: number): boolean {
     const { marks } = this.#stage;
     let any = false;
+    let last_stamp = -1;
+    let last_loses = false;
     for (let position = 0; position < marks.length; position++) {
-      const wins = marks[position] !== UNTOUCHED && this.#stamps.loses(base, position, this.#stage);
+      const stamp = this.#stamps.of(base, position);
+      if (stamp !== last_stamp) {
+        last_stamp = stamp;
+        last_loses = this.#stamps.loses(base, stamp, this.#stage);
+      }
+      const wins = marks[position] !== UNTOUCHED && last_loses;
       this.#changes[position] = wins ? 1 : 0;
       any ||= wins;
     }
@@ -236,8 +243,8 @@ export class TableWriter {
   }
 
   #allocateTexts(base: number, now_us: number): void {
-    const { fields } = this.memory.layout;
-    for (let position = 0; position < fields.length; position++) {
+    const { fields, texts } = this.memory.layout;
+    for (const position of texts) {
       const bytes = this.#stage.texts[position];
       if (bytes === undefined || this.#changes[position] === 0) continue;
       try {
@@ -257,9 +264,9 @@ export class TableWriter {
 
   /** Of the fields before `end`. */
   #freeTexts(end: number): void {
-    const { fields } = this.memory.layout;
-    for (let position = 0; position < end; position++) {
-      const taken = this.#stage.texts[position] !== undefined && this.#changes[position] === 1;
+    const { fields, texts } = this.memory.layout;
+    for (const position of texts) {
+      const taken = position < end && this.#stage.texts[position] !== undefined && this.#changes[position] === 1;
       if (taken && fields[position].type === 'string') this.#store.heap.free(this.#text_words[position]);
     }
   }
