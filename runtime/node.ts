@@ -243,6 +243,7 @@ function metricSources(
           version: queue.versionText,
           requests: queue.open_requests,
           bytes: queue.open_bytes,
+          shed: queue.shed,
         };
       }
     },

@@ -64,7 +64,7 @@ export class Admission implements Inference {
       entry = this.#admit(request, queue, checked, waiter, face, arrived_us);
     } catch (error) {
       if (error instanceof TidegateError) {
-        queue.log?.refused(request, face, arrived_us, error.code, now_us() - arrived_us);
+        queue.log?.refused(request, { face, arrived_us, variant: queue.variant }, error.code, now_us() - arrived_us);
       }
       throw error;
     }

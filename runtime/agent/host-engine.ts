@@ -98,12 +98,31 @@ export class HostEngine implements Engine {
   }
 
   switchTo(model: string, table: readonly DesiredVersion[]): void {
+    const byVersion = new Map(table.map(({ version, digest }) => [version, this.#found({ model, version, digest })]));
+    this.#arrange(this.#serving.get(model), table, byVersion);
     if (table.length === 0) {
       this.#serving.delete(model);
       return;
     }
-    const byVersion = new Map(table.map(({ version, digest }) => [version, this.#found({ model, version, digest })]));
     this.#serving.set(model, { routes: routeTable(model, table), byVersion });
+  }
+
+  #arrange(
+    before: Serving | undefined,
+    table: readonly DesiredVersion[],
+    byVersion: ReadonlyMap<number, ServedVersion>,
+  ): void {
+    const { host } = this.#options;
+    // Each alone: what serves no more copies nothing, and what it still answers is logged as what it was.
+    for (const { version, role } of before?.routes.entries ?? []) {
+      const served = before?.byVersion.get(version);
+      if (served !== undefined) host.arrange?.([{ handle: served.handle, variant: role }]);
+    }
+    const now = table.flatMap(({ version, role }) => {
+      const served = byVersion.get(version);
+      return served === undefined ? [] : [{ handle: served.handle, variant: role }];
+    });
+    host.arrange?.(now);
   }
 
   async drain(bytes: VersionBytes): Promise<void> {

@@ -6,6 +6,7 @@ import type { Entry } from './entry.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { wake } from './fair-share.js';
 import type { ModelQueue } from './model-queue.js';
+import { copyToShadows } from './shadow.js';
 import { offsetOf, type SlabArena, segmentOf } from './slab-arena.js';
 
 const CANCELLED = new TidegateError('CANCELLED', 'the caller left before the answer');
@@ -21,10 +22,15 @@ export class Backlog {
   readonly #arena: SlabArena;
   readonly #observer: Observer;
   readonly #sweep: ExpirySweep;
+  /** Something was put into a queue from here: it is to be started. */
+  copied: () => void = () => undefined;
+  readonly #most_bytes: number;
   /** The virtual time of whoever was served last: see fair-share.ts. */
   virtual_us = 0;
 
-  constructor(arena: SlabArena, observer: Observer) {
+  /** `most_bytes`: of memory for requests. */
+  constructor(arena: SlabArena, observer: Observer, most_bytes = Number.POSITIVE_INFINITY) {
+    this.#most_bytes = most_bytes;
     this.#arena = arena;
     this.#observer = observer;
     this.#sweep = new ExpirySweep((at_us) => this.#expire(at_us));
@@ -126,6 +132,15 @@ export class Backlog {
     this.#sweep.stop();
   }
 
+  /** Its caller has the answer: the shadows may have the request. */
+  answered(entry: Entry): void {
+    if (entry.queue.shadows.length > 0 && entry.sequence === undefined) {
+      copyToShadows(entry, this.#arena, this.#most_bytes, this);
+      this.copied();
+    }
+    this.end(entry);
+  }
+
   /** The inputs of an entry that has not ended, for the prediction log. */
   inputsOf(entry: Entry): CapturedInputs {
     const { address, inputBytes, rows } = entry;
@@ -136,7 +151,8 @@ export class Backlog {
     const { queue, face, note, arrived_us } = entry;
     const total_us = now_us() - arrived_us;
     this.#observer.failed(queue.version, face, error, total_us);
-    if (note !== undefined) queue.log?.failed({ note, face, arrived_us }, this.inputsOf(entry), error.code, total_us);
+    if (note !== undefined)
+      queue.log?.failed({ note, face, arrived_us, variant: queue.variant }, this.inputsOf(entry), error.code, total_us);
   }
 
   /** The next request of the sequence may run; or the sequence is over. */

@@ -77,7 +77,12 @@ function answerAll(batch: Batch, result: BatchResult, stages: StageTimes, backlo
     if (log !== undefined && note?.answer === true) {
       const captured = { memory: result.memory, tensors: outputs, rows };
       const spent = { queue_us, compute_us, total_us };
-      seq = log.answered({ note, face, arrived_us }, backlog.inputsOf(entry), captured, spent);
+      seq = log.answered(
+        { note, face, arrived_us, variant: batch.queue.variant },
+        backlog.inputsOf(entry),
+        captured,
+        spent,
+      );
     }
     const reply: Draft = {
       model: version.model,
@@ -120,7 +125,7 @@ function send(entry: Entry, reply: InferReply, backlog: Backlog): void {
   const { waiter } = entry;
   entry.waiter = undefined;
   waiter?.answered(reply);
-  backlog.end(entry);
+  backlog.answered(entry);
 }
 
 function sendTold(entry: Entry, reply: Draft, seq: number, log: VersionLog, backlog: Backlog): void {

@@ -46,6 +46,7 @@ export class Dispatcher {
     this.#backlog = backlog;
     this.#observer = observer;
     this.#doorbell = doorbell;
+    backlog.copied = () => this.schedule();
     this.#permits = options.workers;
   }
 
@@ -141,20 +142,26 @@ export class Dispatcher {
         this.schedule();
         return;
       }
-      const queue = leastServed(this.#startable(at_us));
+      // A shadow's work is nobody's: it takes what nobody else wants.
+      const queue = leastServed(this.#startable(at_us, false)) ?? leastServed(this.#startable(at_us, true));
       const link = queue === undefined ? undefined : this.#idleLink(queue);
       if (queue === undefined || link === undefined) break;
       if (!this.#start(queue, link, at_us)) continue;
       if (link.inline) this.#complete(link);
       else this.#permits--;
+      // The loop sees to its sockets between any two batches of shadows.
+      if (queue.variant === 'shadow') {
+        this.schedule();
+        return;
+      }
     }
     this.#prefetch(begun_us);
   }
 
-  *#startable(at_us: number): Iterable<ModelQueue> {
+  *#startable(at_us: number, shadows: boolean): Iterable<ModelQueue> {
     let soonest_us = Number.POSITIVE_INFINITY;
     for (const queue of this.#backlog.active) {
-      if (this.#idleLink(queue) === undefined) continue;
+      if ((queue.variant === 'shadow') !== shadows || this.#idleLink(queue) === undefined) continue;
       const ready_us = queue.ready_us();
       if (ready_us <= at_us) yield queue;
       else if (ready_us < soonest_us) soonest_us = ready_us;

@@ -14,6 +14,7 @@ import { Backlog } from './backlog.js';
 import { Dispatcher } from './dispatcher.js';
 import { ModelQueue } from './model-queue.js';
 import { planRequests } from './request-plan.js';
+import { arrange } from './shadow.js';
 import { SlabArena } from './slab-arena.js';
 
 export interface HostOptions {
@@ -52,7 +53,7 @@ export class Host implements ModelHost {
       segmentAdded: (id, buffer) => this.fleet.segmentAdded(id, buffer),
       segmentDropped: (id) => this.fleet.segmentDropped(id),
     });
-    this.backlog = new Backlog(this.arena, observer);
+    this.backlog = new Backlog(this.arena, observer, options.limits.max_queue_bytes);
     const segments = () => this.arena.segments();
     this.fleet = new WorkerFleet(
       { max_threads: options.max_threads, spin_us: options.spin_us, segments },
@@ -118,6 +119,14 @@ export class Host implements ModelHost {
 
   refusal(handle: number): Error | undefined {
     return this.backlog.get(handle)?.refusal;
+  }
+
+  arrange(parts: Parameters<NonNullable<ModelHost['arrange']>>[0]): void {
+    const found = parts.flatMap(({ handle, variant }) => {
+      const queue = this.backlog.get(handle);
+      return queue === undefined ? [] : [{ queue, variant }];
+    });
+    arrange(found);
   }
 
   forget(handle: number, reason: Error): void {

@@ -6,6 +6,15 @@ import type { Entry } from './entry.js';
 import { Lane } from './lane.js';
 import type { RequestPlan } from './request-plan.js';
 
+/** A version that gets copies of another one's requests. */
+export interface Shadow {
+  readonly queue: ModelQueue;
+  /** Whether its inputs are the same: else nothing can be copied. */
+  readonly sameInputs: boolean;
+  /** Whether what the log must know of a request is the same, too: else its copies are not logged. */
+  readonly sameNotes: boolean;
+}
+
 /** What waits for one version, in lanes; bounded in requests and bytes. */
 export class ModelQueue {
   readonly version: ServedVersion;
@@ -27,6 +36,12 @@ export class ModelQueue {
   open_sequences = 0;
   /** Time that it has had of the workers, weighted; see fair-share.ts. */
   served_us = 0;
+  /** Which part its answers play, as the log calls it. */
+  variant: 'champion' | 'canary' | 'shadow' = 'champion';
+  /** Who gets copies of its requests. */
+  shadows: readonly Shadow[] = [];
+  /** Requests that were to be copied to it, and were not: no room, or other inputs. */
+  shed = 0;
   /** Moving average of a batch's time in a worker, to charge a batch before it is done. */
   batch_us = 100;
   /** Set when nothing may be admitted any more. */

@@ -65,6 +65,8 @@ export interface ModelHost {
   unload(handle: number): Promise<void>;
   /** Why a loaded version takes no requests any more, if so: its worker threads died again and again. */
   refusal(handle: number): Error | undefined;
+  /** Which part each of these versions of one model plays; requests of the others are copied to its shadows. Absent: nobody has shadows here. */
+  arrange?(parts: readonly { readonly handle: number; readonly variant: 'champion' | 'canary' | 'shadow' }[]): void;
   /** Fails whatever still waits with `reason`, and drops the queue. */
   forget(handle: number, reason: Error): void;
 }

@@ -41,6 +41,8 @@ export interface PendingRequests {
   readonly version: string;
   readonly requests: number;
   readonly bytes: number;
+  /** Copies for a shadow that were not made. */
+  readonly shed: number;
 }
 
 export interface BuildInfo {
@@ -141,6 +143,15 @@ export class Metrics {
       open(pending, 'requests'),
     );
     out.family('tidegate_pending_bytes', 'gauge', 'Bytes of inputs admitted and not done', open(pending, 'bytes'));
+    out.family(
+      'tidegate_shadow_shed_total',
+      'counter',
+      'Requests that were to be copied to a shadow, and were not',
+      open(
+        pending.filter(({ shed }) => shed > 0),
+        'shed',
+      ),
+    );
     out.family('tidegate_requests_total', 'counter', 'Requests answered, by face', byFace(versions));
     // Idle versions have none: of a hundred models most are idle, and each has a hundred lines of zeros.
     const ran = versions.filter((counters) => counters.executions > 0);
@@ -266,7 +277,7 @@ function* quantiles(versions: readonly VersionCounters[]): Iterable<Sample<numbe
 }
 
 /** A version that is being reloaded has two queues for a while, and the format wants every set of labels once. */
-function open(pending: readonly PendingRequests[], what: 'requests' | 'bytes'): Iterable<Sample<number>> {
+function open(pending: readonly PendingRequests[], what: 'requests' | 'bytes' | 'shed'): Iterable<Sample<number>> {
   const sums = new Map<string, number>();
   for (const item of pending) {
     const labels = labelText({ model: item.model, version: item.version });

@@ -16,6 +16,8 @@ export interface NotedRequest {
   readonly note: RequestNote;
   readonly face: LoggedFace;
   readonly arrived_us: number;
+  /** champion, canary or shadow. */
+  readonly variant: string;
 }
 
 export interface LoggedTimes {
@@ -25,7 +27,6 @@ export interface LoggedTimes {
 }
 
 const OK = 'ok';
-const CHAMPION = 'champion';
 const NO_TIMES: LoggedTimes = { queue_us: 0, compute_us: 0, total_us: 0 };
 
 /** The log of one served version. Calls come from the request path and never throw for what a disk or a caller did. */
@@ -60,6 +61,13 @@ export class VersionLog {
     return this.#plan.share > 0 ? this.#log.refusal() : undefined;
   }
 
+  /** Whether what was noted of another version's request is what this one would have noted. */
+  takesNotesOf(other: VersionLog): boolean {
+    const what = ({ share, policy, features }: LogPlan): string =>
+      JSON.stringify([share > 0, policy.failures, policy.hash, features.entity_key ?? null, features.segments]);
+    return what(this.#plan) === what(other.#plan);
+  }
+
   note(request: InferRequest): RequestNote | undefined {
     const { share, policy, features } = this.#plan;
     return noteOf(request, features, share, policy.failures, this.#keyHash);
@@ -78,11 +86,11 @@ export class VersionLog {
   }
 
   /** A request that was refused before its inputs were read. */
-  refused(request: InferRequest, face: LoggedFace, arrived_us: number, code: ErrorCode, total_us: number): void {
+  refused(request: InferRequest, came: Omit<NotedRequest, 'note'>, code: ErrorCode, total_us: number): void {
     if (!this.#plan.policy.failures) return;
     const note = this.note(request);
     if (note === undefined) return;
-    this.#record({ note, face, arrived_us }, undefined, undefined, code, { ...NO_TIMES, total_us });
+    this.#record({ ...came, note }, undefined, undefined, code, { ...NO_TIMES, total_us });
     this.#log.flushSoon();
   }
 
@@ -140,7 +148,7 @@ export class VersionLog {
     writer.text(note.id);
     writer.text(note.trace_id);
     writer.text(outcome);
-    writer.text(CHAMPION);
+    writer.text(request.variant);
     this.#writeKeys(note, head);
     if (head.cat_width > 0) this.#features.writeCategories(writer, head.rows);
     if (outputs !== undefined) {

@@ -83,14 +83,21 @@ export class FleetRig {
   }
 
   /** `port`: of the node's HTTP; a node that comes back must have the one that clients know. */
-  async node(name: string, labels = '', more: readonly string[] = []): Promise<FleetProcess> {
+  async node(
+    name: string,
+    labels = '',
+    more: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<FleetProcess> {
     const models = join(this.folder, 'models');
     await mkdir(models, { recursive: true });
     const seed = await nodeSeed(join(this.nats.directory, 'nats'), 'prod', name);
     this.nats.child.kill('SIGHUP');
     const own = ['--node-name', name, '--node-labels', labels, '--data-dir', join(this.folder, name)];
     const bus = ['--nats-url', this.nats.url, '--nats-seed-file', seed];
-    return this.#started(new FleetProcess(['runtime', '--models', models, '--port', '0', ...own, ...bus, ...more]));
+    return this.#started(
+      new FleetProcess(['runtime', '--models', models, '--port', '0', ...own, ...bus, ...more], env),
+    );
   }
 
   /** A directory to push: version n of a model that adds n; other bytes for each `mark`. */

@@ -181,3 +181,42 @@ test('files say what should be: diff shows it, apply does it, and a second time 
   await writeFile(file, model.replace('spec', 'spce'));
   assert.match(await asked(control, ['apply', '-f', file], 2), /'spce' is not known, did you mean 'spec'\?/);
 });
+
+test('a shadow sees what callers sent, under the same request id, and no caller ever gets its answer', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const node = await fleet.node('edge-1', '', ['--log-ship-ms', '50'], { CLICKHOUSE_URL: fleet.store.url });
+  await asked(control, ['push', await fleet.adder(1), '--model', 'adder']);
+  await asked(control, ['push', await fleet.adder(2), '--model', 'adder']);
+  const versions = [{ version: 1 }, { version: 2, role: 'shadow', weight: 0 }];
+  const body = JSON.stringify({ placements: [{ versions }] });
+  const put = await fetch(`${control.url}/v1/deployments/adder`, {
+    method: 'PUT',
+    headers: { 'if-match': '*' },
+    body,
+  });
+  assert.equal(put.status, 200, await put.text());
+  await until(
+    'both are there',
+    async () => (await fetch(`${node.url}/v2/models/adder/versions/2/ready`)).status === 200,
+  );
+  const load = new AdderLoad(node, 'adder', ADDS);
+  await until('some are answered', () => load.answered > 100);
+  await load.stop();
+  assert.deepEqual(load.failures, []);
+  assert.deepEqual([...load.versions.keys()], ['1']);
+  const query = `SELECT countIf(variant = 'champion' AND version = 1) AS champion, countIf(variant = 'shadow' AND version = 2) AS shadow,
+    uniqExact(request_id) AS ids, count() AS rows FROM tidegate.inference_log WHERE model = 'adder'`;
+  const counts = async () => {
+    const result = await fleet.store.client.query({ query, format: 'JSONEachRow' });
+    return (await result.text()).trim();
+  };
+  const n = load.answered;
+  const all = JSON.stringify({ champion: n, shadow: n, ids: n, rows: 2 * n });
+  let found = '';
+  const isThere = async (): Promise<boolean> => {
+    found = await counts().catch((error: unknown) => String(error));
+    return found === all;
+  };
+  await until('all of it is in the log', isThere).catch(() => assert.equal(found, all));
+});

@@ -19,9 +19,9 @@ function busyNode(t: Cleanup): ReadonlyMap<string, Family> {
   statistics.told('http', 'QUEUE_FULL');
   statistics.workerLost();
   const pending = () => [
-    { model: 'iris', version: '1', requests: 2, bytes: 30 },
+    { model: 'iris', version: '1', requests: 2, bytes: 30, shed: 1 },
     // The queue of the same version before it was reloaded.
-    { model: 'iris', version: '1', requests: 1, bytes: 12 },
+    { model: 'iris', version: '1', requests: 1, bytes: 12, shed: 0 },
   ];
   const metrics = metricsOf(t, statistics, { pending });
   return parseExposition(metrics.expose());
