@@ -46,6 +46,8 @@ export class RowRestore {
     const base = this.#store.create(this.#key, 0);
     for (let word = ROW_STAMP; word < memory.layout.words; word++)
       memory.rows.i32[base + word] = records[row + word - ROW_STAMP];
+    // Words that name blocks name none of this table's.
+    for (const word of this.#texts) memory.rows.i32[base + word] = 0;
     try {
       this.#restoreBlocks(base, records, stamps, stamp_bytes);
     } catch (refusal) {

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { TidegateError } from '../../../contract/error.js';
 import type { FeatureUpdate, TableShape } from '../../../contract/feature-row.js';
-import { CorruptSnapshot } from '../../../feature-cache/snapshot/section.js';
+import {
+  CorruptSnapshot,
+  jsonPayload,
+  SECTION_END,
+  SECTION_ROWS,
+  SECTION_TABLE,
+  SectionReader,
+  writeSection,
+} from '../../../feature-cache/snapshot/section.js';
 import { loadSnapshot, writeSnapshot } from '../../../feature-cache/snapshot/snapshot.js';
 import { type ReadValue, TableReader } from '../../../feature-cache/store/table-reader.js';
 import { TableWriter } from '../../../feature-cache/store/table-writer.js';
@@ -194,5 +202,46 @@ test('a table with a smaller budget takes of a snapshot what fits', async () => 
   assert.ok(
     smaller.stats.entities > 3000 && smaller.stats.committed_bytes <= 2 ** 20,
     `${smaller.stats.entities} entities`,
+  );
+});
+
+test('rows that no table can hold are refused though their checksum is right, and nothing is made of them', async () => {
+  const path = await smallSnapshot('crafted');
+  const file = await open(path, 'r');
+  const sections = new SectionReader(file, path);
+  const table = Buffer.from((await sections.read()).payload);
+  const rows = Buffer.from((await sections.read()).payload);
+  await file.close();
+  const words = new Int32Array(rows.buffer, rows.byteOffset, rows.length / 4);
+  const aWord = fc.tuple(fc.nat({ max: words.length - 1 }), fc.oneof(fc.integer(), fc.integer({ min: -2, max: 300 })));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(aWord, { minLength: 1, maxLength: 4 }),
+      fc.nat({ max: words.length }),
+      async (changes, length) => {
+        const crafted = Int32Array.from(words).subarray(0, length);
+        for (const [at, value] of changes) if (at < length) crafted[at] = value;
+        const into = await open(path, 'w');
+        await writeSection(into, SECTION_TABLE, table);
+        await writeSection(into, SECTION_ROWS, new Uint8Array(crafted.buffer, 0, length * 4));
+        await writeSection(into, SECTION_END, jsonPayload({ sections: 2, rows: 6 }));
+        await into.close();
+        // Values may be others, for the checksum says that they are right; lengths must add up, and nothing else may be thrown.
+        const loaded = await loadSnapshot(path, SHAPE, OPTIONS).catch((error: unknown) => error);
+        if (loaded instanceof Error) {
+          assert.ok(loaded instanceof CorruptSnapshot, String(loaded));
+          assert.match(loaded.message, /section 1 holds what no table can/);
+        } else {
+          assert.ok(
+            loaded !== null && typeof loaded === 'object' && 'writer' in loaded && loaded.writer instanceof TableWriter,
+          );
+          const { entities } = loaded.writer.stats;
+          assert.ok(entities <= 6);
+          for (let n = 0; n < 6; n++) loaded.writer.apply(update(n + 100, { note: 'again' }), NOW_US);
+          all(new TableReader(loaded.writer.handle));
+        }
+      },
+    ),
+    { numRuns: 300 },
   );
 });
