@@ -38,7 +38,7 @@ export function addPush(program: Command): void {
     .requiredOption('--model <name>', 'model that it is a version of')
     .option('--description <text>', 'what is new in it')
     .option('--label <name=value>', 'a label; may come again and again', collected, [])
-    .option('--parent <version>', 'version that it was made from')
+    .option('--parent <version>', 'version that it is based on')
     .option('--run <name>', 'run that made it')
     .option('--data <name>', 'data that it was trained on')
     .option('--code <name>', 'code that trained it')

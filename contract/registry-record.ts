@@ -25,7 +25,7 @@ export const LineageSchema = z.looseObject({
   data: z.string().optional().describe('digest or name of the data set'),
   code: z.string().optional().describe('commit or address of the code'),
   run: z.string().optional().describe('run of a pipeline'),
-  parent: z.int().positive().optional().describe('version that it was made from'),
+  parent: z.int().positive().optional().describe('version that it is based on'),
 });
 
 /** One version. Nothing of it ever changes but where it has been promoted to. */
