@@ -14,9 +14,8 @@ const ModelSchema = z.object({ inputs: TensorsSchema });
 
 /** The commands that ask a running node. */
 export function addAskCommands(program: Command): void {
-  const models = program.command('models').description('models of a running node');
-  withUrl(models.command('list').description('every version, its state, and why'))
-    .addHelpText('after', '\nExample:\n  tidegate models list --url http://127.0.0.1:8080')
+  withUrl(program.command('served').description('what a running node serves: every version, its state, and why'))
+    .addHelpText('after', '\nExample:\n  tidegate served --url http://127.0.0.1:8080')
     .action(listModels);
   addStatus(withUrl(program.command('status')));
   withUrl(program.command('predict').argument('<model>', 'name of the model'))

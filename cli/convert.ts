@@ -17,6 +17,7 @@ export function addConvert(program: Command): void {
   )
     .requiredOption('--output <file>', 'the ONNX file to write, such as models/NAME/1/model.onnx')
     .option('--signature <name>', 'of a SavedModel; default: serving_default, or the only one', '')
+    .option('--no-batch', 'the first dimension is no batch, even where it is open everywhere')
     .option('--opset <number>', 'version of ONNX operators', wholeNumber, OPSET)
     .option('--tolerance <ratio>', 'how far outputs may be apart, as a part of their largest value', ratio, TOLERANCE)
     .option('--python <program>', 'Python 3.10 to 3.13, for the virtual environment', 'python3')
@@ -37,6 +38,7 @@ interface ConvertOptions {
   readonly output: string;
   readonly signature: string;
   readonly opset: number;
+  readonly batch: boolean;
   readonly tolerance: number;
   readonly python: string;
 }

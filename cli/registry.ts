@@ -17,10 +17,10 @@ const VersionsSchema = z.looseObject({
   aliases: z.record(z.string(), z.number()),
 });
 
-/** What the registry knows: `tidegate registry`, `versions`, `alias`, `promote`. */
+/** What the registry knows: `tidegate models`, `versions`, `alias`, `promote`. */
 export function addRegistry(program: Command): void {
-  withControl(program.command('registry').description('models of the registry'))
-    .addHelpText('after', '\nExample:\n  tidegate registry')
+  withControl(program.command('models').description('models of the registry'))
+    .addHelpText('after', '\nExample:\n  tidegate models')
     .action(async ({ controlUrl, json }: ControlOptions) => {
       const answer = await control(controlUrl, { path: '/v1/models', schema: ModelsSchema });
       print(answer, json, ({ models }) => (models.length === 0 ? NOTHING : modelsText(models)));

@@ -44,7 +44,7 @@ async function status({ url }: { url: string }): Promise<void> {
   const state = `${ready ? 'ready' : 'not ready'}, ${serving} of ${index.length} versions serve`;
   console.log(`${server.name} ${server.version} at ${url} (${server.socket}): ${state}`);
   if (model_stats.length > 0) console.log(`\n${table(HEADER, model_stats.map(rowOf))}`);
-  if (!ready) throw new CommandError(EXIT.FAILED, 'the node is not ready: tidegate models list says what is missing');
+  if (!ready) throw new CommandError(EXIT.FAILED, 'the node is not ready: tidegate served says what is missing');
 }
 
 function rowOf({ name, version, device, inference_count, execution_count, inference_stats }: Statistics): string[] {

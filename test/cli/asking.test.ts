@@ -21,8 +21,8 @@ describe('asking a node', () => {
     for (const cleanup of cleanups.reverse()) await cleanup();
   });
 
-  test('models list shows every version and its state', async () => {
-    const { code, stdout } = await ask('models', 'list');
+  test('served shows every version and its state', async () => {
+    const { code, stdout } = await ask('served');
     assert.equal(code, 0);
     assert.match(stdout, /^MODEL +VERSION +STATE +REASON$/m);
     assert.match(stdout, /^scale +2 +READY$/m);
@@ -78,7 +78,7 @@ test('a stranger at the address is named as one', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const { code, stderr } = await tidegate(['models', 'list', '--url', `http://127.0.0.1:${port}`]);
+  const { code, stderr } = await tidegate(['served', '--url', `http://127.0.0.1:${port}`]);
   assert.equal(code, 1);
   assert.match(stderr, /is no Tidegate node/);
 });
