@@ -98,6 +98,13 @@ export const BUCKETS = {
     ttl_ms: 0,
     storage: 'file',
   },
+  tokens: {
+    name: 'tg_tokens',
+    description: 'who may, as control planes tell each other: <env>.<token id>',
+    history: 1,
+    ttl_ms: 0,
+    storage: 'file',
+  },
 } as const satisfies Record<string, BucketDeclaration>;
 
 export type BucketName = keyof typeof BUCKETS;

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context } from 'hono';
+import type { Bus } from '../bus/connection.js';
 import type { Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { FailureLimit } from './access/failure-limit.js';
 import { isLoopback } from './access/own-page.js';
+import { SharedTokens } from './access/shared-tokens.js';
 import { EventHub } from './api/event-hub.js';
 import { Operations } from './api/operations.js';
 import type { Entry } from './app.js';
@@ -13,6 +15,8 @@ import { openStateFolder } from './state-folder.js';
 
 /** What stands before the routes of a running control plane. */
 export interface OpenEntry extends Entry {
+  /** From now on tokens are shared with the other control planes of this NATS. */
+  share(bus: Bus): void;
   /** Ends what would keep a server from stopping: followers of events, and long work. */
   stop(): void;
   close(): Promise<void>;
@@ -30,8 +34,9 @@ export async function openEntry(config: Config, log: Log): Promise<OpenEntry> {
   else if (control_cert_file === '' && !isLoopback(control_host)) {
     log.warn({ host: control_host }, 'tokens travel unencrypted: name a certificate, or let a proxy speak TLS');
   }
+  const tokens = new SharedTokens(state.tokens, log);
   const access = {
-    tokens: state.tokens,
+    tokens,
     limit: new FailureLimit(),
     environment: config.environment,
     isOpen,
@@ -51,11 +56,13 @@ export async function openEntry(config: Config, log: Log): Promise<OpenEntry> {
     idempotency,
     events,
     operations,
+    share: (bus) => tokens.share(bus),
     stop: () => {
       events.close();
       operations.stop();
     },
     close: async () => {
+      await tokens.stop();
       await operations.close();
       await state.close();
     },

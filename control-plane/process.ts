@@ -35,7 +35,10 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const joining = new JoinLoop(joiner, log);
   const labelsCame = () => joining.poke();
   const monitors = new Monitors(client, database, Date.now);
-  const fleet = new Fleet(config, log, ({ kind, name }) => entry.events.publish(`fleet.${kind}`, Date.now(), { name }));
+  const fleet = new Fleet(config, log, {
+    heard: ({ kind, name }) => entry.events.publish(`fleet.${kind}`, Date.now(), { name }),
+    opened: (bus) => entry.share(bus),
+  });
   const app = createApp({
     entry,
     version: program,

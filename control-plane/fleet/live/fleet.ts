@@ -25,20 +25,27 @@ export interface OpenFleet {
   readonly validator: Validator;
 }
 
+/** Who wants to know of it. */
+export interface FleetFollowers {
+  /** Told of every change in the fleet, whoever made it. */
+  readonly heard?: (change: FleetChange) => void;
+  /** Told once, when NATS is there and everything is declared. */
+  readonly opened?: (bus: Bus) => void;
+}
+
 /** A control plane's part in its fleet. NATS may come later than the control plane: until it is there, whoever asks is told so. */
 export class Fleet {
   readonly #settings: BusSettings;
   readonly #log: Log;
   readonly #stopped = new AbortController();
-  readonly #heard: (change: FleetChange) => void;
+  readonly #followers: FleetFollowers;
   readonly #opening: Promise<void>;
   #open: OpenFleet | undefined;
 
-  /** `heard`: told of every change in the fleet, whoever made it. */
-  constructor(settings: BusSettings, log: Log, heard: (change: FleetChange) => void = () => {}) {
+  constructor(settings: BusSettings, log: Log, followers: FleetFollowers = {}) {
     this.#settings = settings;
     this.#log = log;
-    this.#heard = heard;
+    this.#followers = followers;
     this.#opening = settings.nats_url === '' ? Promise.resolve() : this.#connect();
   }
 
@@ -92,7 +99,9 @@ export class Fleet {
     try {
       await declareAll(bus);
       const view = await FleetView.start(bus, this.#log, Date.now);
-      view.listen(this.#heard);
+      const { heard, opened } = this.#followers;
+      if (heard !== undefined) view.listen(heard);
+      opened?.(bus);
       // New at each start: a process that comes back must not take its own old lease for one that it still holds.
       const lease = new LeaseHolder(bus, `${this.#settings.node_name}/${randomUUID()}`, this.#log);
       const leader = new Leader({ bus, view, lease, log: this.#log, now_ms: Date.now });
