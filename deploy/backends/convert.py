@@ -1,4 +1,4 @@
-"""Converts a SavedModel or a Keras model to ONNX: convert.py SOURCE OUTPUT REFERENCE SIGNATURE OPSET.
+"""Converts a SavedModel or a Keras model to ONNX: convert.py SOURCE OUTPUT REFERENCE SIGNATURE OPSET batch|single.
 
 REFERENCE is written as JSON: rows made up by a generator, and what TensorFlow answers for them.
 """
@@ -68,7 +68,7 @@ def described(name, values):
     return {"name": name, "datatype": datatype, "shape": list(values.shape), "data": base64.b64encode(values.tobytes()).decode()}
 
 
-def main(source, output, reference, signature, opset):
+def main(source, output, reference, signature, opset, batch):
     model, function = load(source, signature)
     specs = function.structured_input_signature[1]
     given = {name: rows_for(spec) for name, spec in specs.items()}
@@ -84,6 +84,8 @@ def main(source, output, reference, signature, opset):
         tf.function(call, input_signature=specs_in_order), input_signature=specs_in_order, opset=opset, output_path=output
     )
     rename_outputs(output, list(answers))
+    if batch:
+        name_batch(output)
     with open(reference, "w", encoding="utf-8") as file:
         json.dump(
             {
@@ -92,6 +94,19 @@ def main(source, output, reference, signature, opset):
             },
             file,
         )
+
+
+def name_batch(path):
+    """Where the first dimension is open everywhere it is the batch; the converter gives each a name of its own."""
+    import onnx
+
+    model = onnx.load(path)
+    values = [*model.graph.input, *model.graph.output]
+    shapes = [value.type.tensor_type.shape.dim for value in values]
+    if all(len(dims) > 0 and not dims[0].HasField("dim_value") for dims in shapes):
+        for dims in shapes:
+            dims[0].dim_param = "batch"
+        onnx.save(model, path)
 
 
 def rename_outputs(path, wanted):
@@ -108,4 +123,4 @@ def rename_outputs(path, wanted):
         onnx.save(model, path)
 
 
-main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]))
+main(*sys.argv[1:5], int(sys.argv[5]), sys.argv[6] == "batch")
