@@ -29,6 +29,7 @@ export class EntityKey {
 
   setParts(parts: readonly KeyPart[]): void {
     this.length = 0;
+    if (!Array.isArray(parts)) throw keyRefused('is not a list of its parts');
     if (parts.length === 0) throw keyRefused('has no parts: name the entity');
     for (let at = 0; at < parts.length; at++) {
       if (at > 0) this.bytes[this.length++] = 0;

@@ -109,6 +109,10 @@ export class TableWriter {
   /** True if the event changed anything; false if all of it was known, or is older than what is. Throws if it is refused. */
   apply(update: FeatureUpdate, now_us: number): boolean {
     try {
+      // From a stream or a caller, whatever its type says.
+      if (typeof update !== 'object' || update === null) {
+        throw new TidegateError('INVALID_VALUE', 'an update is an object with a key, times, a sequence and values');
+      }
       this.#key.setParts(update.key);
       this.#stage.set(update, now_us);
       const changed = this.#merge(now_us);

@@ -57,6 +57,9 @@ export class UpdateStage {
       return;
     }
     this.marks.fill(UNTOUCHED);
+    if (typeof update.values !== 'object' || Array.isArray(update.values)) {
+      throw this.#refused('it has no values by name: name at least one feature, or delete the entity');
+    }
     const { fields } = this.#layout;
     let named = 0;
     let next = 0;
