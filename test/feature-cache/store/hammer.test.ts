@@ -13,6 +13,8 @@ import { HAMMER_KEYS, HAMMER_SHAPE, textOf } from './hammer-writer.js';
 const LEAST_MS = 1000;
 /** By then rows have been evicted, however slow the machine. */
 const LEAST_UPDATES = 20_000;
+/** A writer that died would let its readers go round for ever. */
+const MOST_MS = 60_000;
 
 /** Half of the shape's features, of all entities, into tensors; fails as `assertWhole` does. */
 function gathererOf(handle: TableHandle): () => void {
@@ -79,6 +81,7 @@ test('a reader never sees half of an update, nor a row of another entity, while 
   let last: unknown;
   try {
     while (performance.now() < end || Atomics.load(progress, 1) < LEAST_UPDATES) {
+      assert.ok(performance.now() < end + MOST_MS, 'the writer goes on');
       gatherAll();
       for (let owner = 0; owner < HAMMER_KEYS; owner++) {
         const row = reader.read([`entity-${owner}`], 0);
@@ -108,11 +111,13 @@ test('an entity that was inserted is found by every thread from then on, while t
   const reader = new TableReader(handle);
   Atomics.store(inserted, 1, 1);
   Atomics.notify(inserted, 1);
+  const end = performance.now() + MOST_MS;
   let reads = 0;
   let generations = 0;
   let last_index = -1;
   const control = new Int32Array(handle.control);
   for (let count = 0; count < GROWN_ENTITIES; count = Atomics.load(inserted, 0)) {
+    assert.ok(performance.now() < end, 'the writer goes on');
     const index = Atomics.load(control, CONTROL_INDEX);
     if (index !== last_index) generations++;
     last_index = index;
