@@ -7,7 +7,6 @@ import type { VersionCount } from './agent/load-meter.js';
 import { Host } from './batch/host.js';
 import { CorsPolicy } from './http/cors.js';
 import { createHttpFace } from './http/http-face.js';
-import type { FoundDevice } from './model/device.js';
 import { ModelRepository } from './model/repository.js';
 import type { ModelCatalog } from './model/served-version.js';
 import { createFaceLog, type FaceLog, type NodeLog } from './observe/face-log.js';
@@ -17,7 +16,7 @@ import { type PredictionSettings, type RunningLog, startLog } from './predict-lo
 import type { HttpFace, Socket } from './socket/face.js';
 import { listen, type SocketChoice } from './socket/listen.js';
 import { createWebSocketFace, type StreamingFace } from './websocket/websocket-face.js';
-import { lookAround } from './worker/backend/probe.js';
+import { lookForDevices } from './worker/found-devices.js';
 
 export type { NodeLog };
 
@@ -129,7 +128,7 @@ async function openStages(options: NodeOptions): Promise<Stages> {
   const predictions =
     options.predictions === undefined ? undefined : startLog(options.predictions, options.server_version, log);
   const host = new Host(options, statistics, predictions?.predictions);
-  const devices = await lookForDevices(options);
+  const devices = await lookForDevices(options.backends_dir, log);
   const watched = { directory: options.models, poll_ms: options.model_poll_ms };
   const folder = await ModelRepository.start({ ...watched, host, workers, limits, log, devices });
   const { fleet: settings } = options;
@@ -151,16 +150,6 @@ function* counts(statistics: Statistics): Iterable<VersionCount> {
   for (const { model, version, success, failure } of statistics.versions()) {
     yield { model, version, answered: success.count, failed: failure.count, answered_us: success.us };
   }
-}
-
-/** Before the first model: a device that `auto` could take must be known by then. */
-async function lookForDevices({ backends_dir, log }: NodeOptions): Promise<readonly FoundDevice[]> {
-  if (backends_dir === undefined) return [];
-  const devices = await lookAround(backends_dir);
-  for (const { kind, works, reason } of devices) {
-    log.info({ device: kind, works, reason }, `${kind}: ${works ? 'works' : 'not available'}`);
-  }
-  return devices;
 }
 
 function openMetrics(stages: Stages, options: NodeOptions, life: Life): Metrics {
