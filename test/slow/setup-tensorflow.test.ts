@@ -1,7 +1,10 @@
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { pythonVersion } from '../../cli/setup/python.js';
 import { setupTensorflow } from '../../cli/setup/tensorflow.js';
+import { tensorflowFinding } from '../../runtime/worker/backend/device-candidate.js';
 import { temporaryFolder } from '../harness/checkout.js';
 import { proveSavedModels } from '../harness/saved-model.js';
 
@@ -15,5 +18,6 @@ const skip = isPlatform && hasTools ? false : 'needs Linux on x64, Python with p
 test('tidegate setup tensorflow lays out what serves SavedModels', { skip }, async (t) => {
   const backends_dir = await temporaryFolder(t, 'backends');
   await setupTensorflow({ backends_dir, python: 'python3', say: (line) => t.diagnostic(line) });
+  assert.deepEqual(tensorflowFinding(backends_dir, { exists: existsSync }).works, true);
   await proveSavedModels(t, backends_dir);
 });
