@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -7,10 +8,13 @@ import type { TensorRecord } from '../contract/registry-record.js';
 import type { VersionReport } from '../contract/version-report.js';
 import { Host } from '../runtime/batch/host.js';
 import { artefactAmong, formatOf } from '../runtime/model/artefact.js';
+import type { FoundDevice } from '../runtime/model/device.js';
 import { newHandle } from '../runtime/model/handle.js';
 import { MANIFEST_NAME, readManifestFile } from '../runtime/model/manifest-file.js';
 import { describeVersion } from '../runtime/model/version-description.js';
 import { Statistics } from '../runtime/observe/statistics.js';
+import { tensorflowFinding } from '../runtime/worker/backend/device-candidate.js';
+import { backendsFolder } from '../std/backends-folder.js';
 import { EXIT } from './exit.js';
 import { table } from './table.js';
 
@@ -62,6 +66,12 @@ async function namedLater(): Promise<string> {
   return text.trim();
 }
 
+/** This process is started for one model and has no settings of its own: where nodes look is told by their variables. */
+function tensorflowHere(): FoundDevice {
+  const { TIDEGATE_BACKENDS_DIR: backends_dir = '', TIDEGATE_DATA_DIR: data_dir = '.tidegate' } = process.env;
+  return tensorflowFinding(backendsFolder({ backends_dir, data_dir }), { exists: existsSync });
+}
+
 function shapeText({ shape }: TensorRecord): string {
   return `[${shape.join(', ')}]`;
 }
@@ -75,7 +85,8 @@ async function loadedOnce(directory: string, limit_ms: number): Promise<VersionR
   const artefact = join(directory, artefactAmong(names.sort()));
   const manifest = await readManifestFile(join(directory, MANIFEST_NAME));
   const found = { version: 1, artefact, stamp: '' };
-  const version = describeVersion(newHandle(), { model: 'candidate', found, manifest, config: undefined, workers: 1 });
+  const source = { model: 'candidate', found, manifest, config: undefined, workers: 1 };
+  const version = describeVersion(newHandle(), { ...source, devices: [tensorflowHere()] });
   const options = { workers: 1, max_threads: 1, spin_us: 0, poll_us: 0, inline_us: 0, limits: DEFAULT_LIMITS };
   const host = new Host(options, new Statistics());
   try {

@@ -90,10 +90,10 @@ function forSavedModel(text: string, kind: DeviceKind, found: readonly FoundDevi
   if (kind !== 'cpu' && kind !== 'auto') throw unavailable(text, 'SavedModels run on the CPU alone');
   const tensorflow = found.find((each) => each.kind === 'tensorflow');
   if (tensorflow?.works === true) return { ...onCpu(`device is ${text} in the manifest`), home: tensorflow.home };
-  const reason = tensorflow?.reason ?? 'this node has not looked for it';
+  const reason = tensorflow?.reason ?? 'this node has not looked for it: tidegate setup tensorflow';
   throw new TidegateError(
     'UNSUPPORTED',
-    `a SavedModel needs TensorFlow's runtime, and ${reason}: lay it out with tidegate setup tensorflow, or convert the model with tidegate convert`,
+    `a SavedModel needs TensorFlow's runtime, and ${reason}, or convert the model with tidegate convert`,
   );
 }
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { tidegate } from '../cli/command.js';
 import { ask, floats, repositoryIndex } from '../harness/ask.js';
 import { FIXTURES, modelFolder, temporaryFolder } from '../harness/checkout.js';
 import { startRuntime } from '../harness/runtime.js';
@@ -17,7 +18,10 @@ test('without TensorFlow a SavedModel is refused with the remedy, and the others
   const { url } = await startRuntime(t, folder, { backends_dir: await temporaryFolder(t) });
   const saved = (await repositoryIndex(url)).find(({ name }) => name === 'saved');
   assert.equal(saved?.state, 'UNAVAILABLE');
-  assert.match(saved?.reason ?? '', /it is not installed: .*tidegate setup tensorflow, or convert/s);
+  assert.match(
+    saved?.reason ?? '',
+    /it is not installed: tidegate setup tensorflow, or convert the model with tidegate convert$/,
+  );
   assert.deepEqual((await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])])).outputs.y, [3, 6, 9, 12]);
 });
 
