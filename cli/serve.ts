@@ -1,5 +1,6 @@
 import { type NodeOptions, type RunningNode, startNode } from '../runtime/node.js';
 import { backendsFolder } from '../std/backends-folder.js';
+import { certificateOf } from '../std/certificate.js';
 import { createLog, type Log } from '../std/log.js';
 import type { Config } from '../std/settings.js';
 import { announceReady, whenOrphaned } from '../std/supervised.js';
@@ -21,7 +22,7 @@ export async function serve(config: Config): Promise<ServedNode> {
   });
   const node = await startNode(nodeOptions(config, log));
   const { host, port } = node.address;
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const url = `${config.tls_cert_file === '' ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
   log.info({ url, socket: node.socketKind, models: config.models, workers: config.workers }, `listening on ${url}`);
   stopOnSignals(node, log);
   announceReady(url);
@@ -33,7 +34,13 @@ function nodeOptions(config: Config, log: Log): NodeOptions {
   const backends_dir = backendsFolder(config);
   const predictions = logs ? config : undefined;
   const fleet = config.nats_url === '' ? undefined : config;
-  return { ...config, backends_dir, server_version: productVersion(), log, predictions, fleet };
+  const certificate = certificateOf({
+    cert_setting: 'tls_cert_file',
+    cert_file: config.tls_cert_file,
+    key_setting: 'tls_key_file',
+    key_file: config.tls_key_file,
+  });
+  return { ...config, certificate, backends_dir, server_version: productVersion(), log, predictions, fleet };
 }
 
 /** The first signal lets everything finish that was admitted; the second ends the process at once. */

@@ -1,9 +1,7 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
 import { TidegateError } from '../contract/error.js';
+import { type Certificate, certificateOf } from '../std/certificate.js';
 import { listenError } from '../std/port-holder.js';
 import type { Config } from '../std/settings.js';
 import { isLoopback } from './access/own-page.js';
@@ -28,50 +26,20 @@ export async function isOpenListener(config: ListenSettings, tokens: TokenStore,
   );
 }
 
-export interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
 /** The certificate that the settings name; undefined: none. Throws INVALID_CONFIG for one that cannot be used. */
-export function certificateOf({ control_cert_file, control_key_file }: ListenSettings): Certificate | undefined {
-  if (control_cert_file === '' && control_key_file === '') return undefined;
-  if (control_cert_file === '' || control_key_file === '') {
-    const missing = control_cert_file === '' ? 'control_cert_file' : 'control_key_file';
-    throw new TidegateError('INVALID_CONFIG', `${missing} is not set: TLS takes a certificate and its key`);
-  }
-  const cert = pem('control_cert_file', control_cert_file);
-  const key = pem('control_key_file', control_key_file);
-  try {
-    createSecureContext({ cert, key });
-    // OpenSSL takes a key of another kind without a word, and fails at every handshake.
-    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-      throw new Error('the key does not belong to the certificate');
-    }
-    return { cert, key };
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TidegateError(
-      'INVALID_CONFIG',
-      `${control_cert_file} and ${control_key_file} cannot be used for TLS: ${why}`,
-      { cause },
-    );
-  }
+export function controlCertificate({ control_cert_file, control_key_file }: ListenSettings): Certificate | undefined {
+  return certificateOf({
+    cert_setting: 'control_cert_file',
+    cert_file: control_cert_file,
+    key_setting: 'control_key_file',
+    key_file: control_key_file,
+  });
 }
 
 export function createListener(certificate: Certificate | undefined, handler: RequestListener): Server | TlsServer {
   return certificate === undefined
     ? createServer(handler)
     : createTlsServer({ ...certificate, minVersion: 'TLSv1.2' }, handler);
-}
-
-function pem(setting: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TidegateError('INVALID_CONFIG', `${setting} names ${path}, which cannot be read: ${why}`, { cause });
-  }
 }
 
 /** Resolves when it listens. Throws INVALID_CONFIG where it cannot. */

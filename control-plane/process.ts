@@ -11,7 +11,7 @@ import { openEntry } from './entry.js';
 import { Fleet } from './fleet/live/fleet.js';
 import { Joiner } from './labels/join/joiner.js';
 import { JoinLoop } from './labels/join/loop.js';
-import { certificateOf, createListener, listen } from './listener.js';
+import { controlCertificate, createListener, listen } from './listener.js';
 import { MonitorLoop } from './monitor/monitor-loop.js';
 import { Monitors } from './monitor/monitors.js';
 import { Outbox } from './notify/outbox.js';
@@ -27,7 +27,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
     node: config.node_name,
   });
   const client = connectStore(config);
-  const certificate = certificateOf(config);
+  const certificate = controlCertificate(config);
   const entry = await openEntry(config, log);
   const stopped = new AbortController();
   const { clickhouse_database: database, clickhouse_cluster: cluster } = config;

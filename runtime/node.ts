@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../contract/error.js';
 import type { Limits } from '../contract/limits.js';
+import type { Certificate } from '../std/certificate.js';
 import { Admission } from './admission/admission.js';
 import { Sequences } from './admission/sequences.js';
 import { type FleetNode, type FleetSettings, joinFleet } from './agent/fleet-node.js';
@@ -43,6 +44,8 @@ export interface NodeOptions {
   /** Models whose full batch takes no longer than this run on the socket thread; 0: none does. */
   readonly inline_us: number;
   readonly limits: Limits;
+  /** undefined: no TLS. */
+  readonly certificate?: Certificate | undefined;
   /** A line for every HTTP inference request, with its id and its trace. */
   readonly log_requests: boolean;
   /** undefined: no prediction is logged. */
@@ -77,7 +80,14 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { limits } = options;
   try {
     const address = { host: options.host, port: options.port };
-    life.socket = await listen({ ...address, choice: options.socket, limits, http, websocket });
+    life.socket = await listen({
+      ...address,
+      choice: options.socket,
+      limits,
+      http,
+      websocket,
+      certificate: options.certificate,
+    });
   } catch (error) {
     await stages.fleet?.close();
     await folder.close();

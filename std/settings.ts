@@ -16,6 +16,11 @@ export const ConfigSchema = z.strictObject({
     .enum(['net', 'uws', 'node'])
     .default('net')
     .describe('net: HTTP of our own on node:net; uws: uWebSockets.js; node: node:http'),
+  tls_cert_file: z
+    .string()
+    .default('')
+    .describe('certificate (PEM, with its chain) of the runtime, by the socket net; without it HTTP without TLS'),
+  tls_key_file: z.string().default('').describe('private key (PEM) of that certificate'),
   workers: count
     .default(() => Math.max(1, availableParallelism() - 1))
     .describe('batches that run at a time; default: one less than there are cores'),

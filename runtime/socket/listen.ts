@@ -20,6 +20,9 @@ export interface ListenOptions extends SocketOptions {
 
 /** Listens. Rejects with INVALID_CONFIG when the port is taken, or when the socket that was asked for does not load. */
 export async function listen(options: ListenOptions): Promise<Socket> {
+  if (options.certificate !== undefined && options.choice !== 'net') {
+    throw new TidegateError('INVALID_CONFIG', `the socket '${options.choice}' speaks no TLS: use the socket 'net'`);
+  }
   switch (options.choice) {
     case 'net':
       return openTcpSocket(options);

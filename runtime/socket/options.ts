@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Limits } from '../../contract/limits.js';
+import type { Certificate } from '../../std/certificate.js';
 import type { HttpFace, WebSocketFace } from './face.js';
 
 export interface SocketOptions {
@@ -10,6 +11,8 @@ export interface SocketOptions {
   readonly http: HttpFace;
   /** undefined: upgrades are refused. */
   readonly websocket: WebSocketFace | undefined;
+  /** undefined: no TLS. */
+  readonly certificate?: Certificate | undefined;
 }
 
 /** How people choose the port, in messages. */

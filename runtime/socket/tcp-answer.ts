@@ -1,4 +1,5 @@
 import type { Socket as NetSocket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { TcpExchange } from './tcp-exchange.js';
 
 /** Up to this size head and body go out as one buffer: a small copy costs less than a gathering write. */
@@ -23,7 +24,8 @@ export function writeAnswer(
   }
   socket.cork();
   socket.write(head, 'latin1');
-  // Node keeps what the kernel does not take at once, but shared memory changes when this call is over.
-  socket.write(body.buffer instanceof SharedArrayBuffer ? Buffer.from(body) : body);
+  // Node keeps what the kernel does not take at once, but shared memory changes when this call is over; TLS may take all of it later.
+  const isTakenLater = body.buffer instanceof SharedArrayBuffer || socket instanceof TLSSocket;
+  socket.write(isTakenLater ? Buffer.from(body) : body);
   socket.uncork();
 }

@@ -1,5 +1,8 @@
 import { IncomingMessage } from 'node:http';
 import { type AddressInfo, createServer, Socket as NetSocket, type Server } from 'node:net';
+import { createServer as createTlsServer, TLSSocket, Server as TlsServer } from 'node:tls';
+import type { Limits } from '../../contract/limits.js';
+import type { Certificate } from '../../std/certificate.js';
 import { listenError } from '../../std/port-holder.js';
 import type { Socket } from './face.js';
 import { NodeWebSockets } from './node-websocket.js';
@@ -15,7 +18,7 @@ const READ_BYTES = 256 * 1024;
 
 /** Listens with an HTTP/1 server of its own on node:net, and ws. Rejects with INVALID_CONFIG when it cannot listen there. */
 export async function openTcpSocket(options: SocketOptions): Promise<Socket> {
-  const { host, port, limits, http, websocket } = options;
+  const { host, port, limits, http, websocket, certificate } = options;
   const state = { stopping: false };
   const websockets =
     websocket === undefined
@@ -47,7 +50,7 @@ export async function openTcpSocket(options: SocketOptions): Promise<Socket> {
       state.stopping = value;
     },
   };
-  const server = createServer({ noDelay: true, pauseOnConnect: true });
+  const server = serverOf(certificate, limits);
   const socket = new TcpSocket(server, shared, websockets);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
@@ -56,6 +59,20 @@ export async function openTcpSocket(options: SocketOptions): Promise<Socket> {
     server.listen({ host, port, exclusive: true }, resolve);
   });
   return socket;
+}
+
+function serverOf(certificate: Certificate | undefined, limits: Limits): Server {
+  if (certificate === undefined) return createServer({ noDelay: true, pauseOnConnect: true });
+  const server = createTlsServer({
+    ...certificate,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    noDelay: true,
+    handshakeTimeout: limits.request_timeout_ms,
+  });
+  // Those that have not shaken hands yet count here alone.
+  server.maxConnections = limits.max_connections;
+  return server;
 }
 
 /** The head in the form that ws takes. */
@@ -76,6 +93,8 @@ function messageOf(head: RequestHead, socket: NetSocket): IncomingMessage {
  * a new socket. Where a release of Node has no such handle the socket stays as it is.
  */
 function withReadBuffer(accepted: NetSocket, buffer: Buffer, read: (piece: Buffer) => boolean): NetSocket {
+  // What TLS deciphers is not what the handle reads.
+  if (accepted instanceof TLSSocket) return accepted;
   const handle: unknown = Reflect.get(accepted, '_handle');
   if (typeof handle !== 'object' || handle === null || !('useUserBuffer' in handle)) return accepted;
   Reflect.set(accepted, '_handle', null);
@@ -102,7 +121,10 @@ class TcpSocket implements Socket {
     this.#server = server;
     this.#shared = shared;
     this.#websockets = websockets;
-    server.on('connection', (socket) => this.#accept(socket));
+    // With TLS a connection is one when hands are shaken; whoever cannot is gone by himself.
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: NetSocket) =>
+      this.#accept(socket),
+    );
     this.#sweep = setInterval(() => this.#checkAll(), SWEEP_MS).unref();
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { z } from 'zod';
 import { tidegate } from '../cli/command.js';
 import { until } from '../harness/ask.js';
+import { testCertificate } from '../harness/certificate.js';
 import { BUILT } from '../harness/checkout.js';
 
 /** Nothing listens there: who may is decided before a store is asked. */
@@ -138,11 +139,7 @@ test('roles, revocation and the limit of failures, as callers meet them; all of 
 
 test('with a certificate it speaks TLS, and a pair that does not fit is refused by name', async (t) => {
   const directory = folder(t);
-  const [cert, key, other] = ['cert.pem', 'key.pem', 'other.pem'].map((name) => join(directory, name));
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'];
-  const make = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  execFileSync('openssl', [...make, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', other], { stdio: 'ignore' });
+  const { cert_file: cert, key_file: key, other_key_file: other } = testCertificate(t);
   const { url } = await control(t, directory, ['--control-cert-file', cert, '--control-key-file', key]);
   assert.match(url, /^https:/);
   const status = await new Promise((resolve, reject) => {
