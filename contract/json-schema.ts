@@ -3,6 +3,7 @@ import { LimitsSchema } from './limits.js';
 import { ManifestSchema } from './manifest.js';
 import { AlertRouteFileSchema, MonitorFileSchema } from './monitor.js';
 import { RESOURCE_SCHEMAS } from './resource.js';
+import { RolloutPolicyFileSchema } from './rollout-policy.js';
 
 /**
  * The schemas that validate, as JSON Schema (2020-12) for editors and other languages, by file name in contract/schema/. `npm run schema`
@@ -29,6 +30,10 @@ export function jsonSchemas(): Readonly<Record<string, unknown>> {
     'registered-model.schema.json': {
       title: 'a model of the registry: its description, and names for its versions',
       ...z.toJSONSchema(RESOURCE_SCHEMAS.Model, { io: 'input' }),
+    },
+    'rollout-policy.schema.json': {
+      title: 'a rollout policy: how a new version comes to all requests, and what stops it',
+      ...z.toJSONSchema(RolloutPolicyFileSchema, { io: 'input' }),
     },
     'limits.schema.json': { title: 'limits of one node', ...z.toJSONSchema(LimitsSchema, { io: 'input' }) },
   };
