@@ -25,6 +25,13 @@ test('without TensorFlow a SavedModel is refused with the remedy, and the others
   assert.deepEqual((await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])])).outputs.y, [3, 6, 9, 12]);
 });
 
+test('tidegate check refuses a SavedModel where TensorFlow is not laid out, with the remedy', async (t) => {
+  const env = { TIDEGATE_BACKENDS_DIR: await temporaryFolder(t) };
+  const { code, stderr } = await tidegate(['check', join(FIXTURES, 'tensorflow', 'saved', '1')], { env });
+  assert.equal(code, 1);
+  assert.match(stderr, /tidegate setup tensorflow, or convert the model/);
+});
+
 test(
   'SavedModels answer by each signature, alone and in batches, with 64 bits and text as they are',
   {
