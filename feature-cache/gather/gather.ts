@@ -43,6 +43,7 @@ export class Gather {
   readonly #rows: RowReader;
   readonly #key: EntityKey;
   readonly #most_keys: number;
+  #places = new Int32Array(0);
   #source = 0;
 
   constructor(handle: TableHandle, targets: readonly GatherTarget[], options: { readonly allow_stale?: boolean } = {}) {
@@ -60,12 +61,26 @@ export class Gather {
       const most = Math.min(this.#most_keys, Math.floor(notes.status.length / steps.length));
       throw new TidegateError('INVALID_SHAPE', `${keys.length} keys, and room for ${most}: ask for fewer at once`);
     }
+    if (keys.length > 1) this.#fetch(keys);
     for (let k = 0; k < keys.length; k++) {
-      const key = keys[k];
-      if (typeof key === 'object') this.#key.setParts(key);
-      else this.#key.set(key);
+      this.#setKey(keys[k]);
       this.#gatherOne(k, now_us, notes);
     }
+  }
+
+  #setKey(key: KeyPart | readonly KeyPart[]): void {
+    if (typeof key === 'object') this.#key.setParts(key);
+    else this.#key.set(key);
+  }
+
+  /** Keys are written twice for this, which costs a tenth of what it saves with a million entities. */
+  #fetch(keys: readonly (KeyPart | readonly KeyPart[])[]): void {
+    if (this.#places.length < keys.length) this.#places = new Int32Array(keys.length);
+    for (let k = 0; k < keys.length; k++) {
+      this.#setKey(keys[k]);
+      this.#places[k] = this.#key.hash;
+    }
+    this.#rows.fetchAll(this.#places, keys.length);
   }
 
   #gatherOne(k: number, now_us: number, notes: GatherNotes): void {

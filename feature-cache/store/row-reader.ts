@@ -20,6 +20,7 @@ const SPINS = 200;
 const SLEEP_MS = 0.05;
 /** With the sleeps about a second: no writer is away for so long in the middle of a row, unless its thread was ended there. */
 const MOST_SLEEPS = 20_000;
+const CACHE_LINE_WORDS = 16;
 /** Longer than any string that a writer takes. */
 const MOST_TEXT_BYTES = 64 * 1024 * 1024;
 
@@ -56,6 +57,34 @@ export class RowReader {
       // The index may have been replaced while it was searched: only an index that still holds knows who is not there.
       if (Atomics.load(this.memory.control, CONTROL_INDEX) === seen) return false;
     }
+  }
+
+  /**
+   * Has the processor fetch the rows of many hashes at once, before they are read one by one: each read would wait for
+   * memory three times, for its slot, its row and its key, and the reads behind it with it. Loops of nothing but reads wait
+   * together. A hint: whatever was found is looked for again, and `places` (hashes before the call) mean nothing after it.
+   */
+  fetchAll(places: Int32Array, count: number): void {
+    this.#seeIndex();
+    const { words } = this.memory.layout;
+    const mask = rowMask(this.#bits);
+    const slots = this.#index.i32;
+    const rows = this.memory.rows.i32;
+    const heap = this.memory.heap.i32;
+    for (let i = 0; i < count; i++) places[i] = ((slots[places[i] & mask] & mask) - 1) * words;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const base = places[i];
+      places[i] = 0;
+      if (base < 0 || base + words > rows.length) continue;
+      places[i] = rows[base + ROW_KEY];
+      for (let word = CACHE_LINE_WORDS; word < words; word += CACHE_LINE_WORDS) sum += rows[base + word];
+    }
+    for (let i = 0; i < count; i++) {
+      if (places[i] > 0 && places[i] < heap.length) sum += heap[places[i]];
+    }
+    // Of no use but that the compiler cannot leave the reads out.
+    this.#fence[0] = sum;
   }
 
   /** The row of a number, for those who go through all of them. False if it is free. */
