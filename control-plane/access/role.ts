@@ -26,3 +26,8 @@ export interface Caller {
 
 /** The one who may do everything, because only this machine can reach the listener. */
 export const LOCAL_CALLER: Caller = { token: '', name: 'local', role: 'admin' };
+
+/** Whose act it is. A token says who acts, and nobody may act in another's name; `said` counts where no token was asked for. */
+export function actorOf(caller: Caller | undefined, said: string): string {
+  return caller === undefined || caller.token === '' ? said : caller.name;
+}

@@ -151,13 +151,17 @@ function contentOf({ body, bodyTypes = [] }: RouteDescription): Json {
 }
 
 function answersOf({ answers = { 200: { description: 'Done' } } }: RouteDescription): Json {
-  return Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, jsonAnswer(answer)]));
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, answer]) => [
+      status,
+      status === '204' ? { description: answer.description } : jsonAnswer(answer),
+    ]),
+  );
 }
 
 function jsonAnswer({ description, body, types }: AnswerDescription): Json {
   if (types !== undefined) return { description, content: Object.fromEntries(types.map((type) => [type, {}])) };
-  if (body === undefined) return { description };
-  return { description, content: { 'application/json': { schema: schemaOf(body) } } };
+  return { description, content: { 'application/json': body === undefined ? {} : { schema: schemaOf(body) } } };
 }
 
 /** The schema as JSON Schema 2020-12, the dialect of OpenAPI 3.1; of what comes in, before it is turned into anything. */

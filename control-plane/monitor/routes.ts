@@ -2,6 +2,7 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import type { ClickHouseClient } from '../../clickhouse/connection.js';
 import { quoted } from '../../clickhouse/table.js';
+import { actorOf } from '../access/role.js';
 import { described } from '../api/described.js';
 import { bodyObject, moment, parsed } from '../query.js';
 import { isSilenced } from './alert-machine.js';
@@ -104,7 +105,7 @@ function addActs(app: Hono, { monitors, now_ms }: MonitorServices): void {
     described({ summary: 'Say that somebody looks after an alert', tag: 'Monitors', body: ActorSchema }),
     async (context) => {
       const { by } = parsed(ActorSchema, bodyObject(await context.req.text()));
-      await monitors.act(context.req.param('name'), { kind: 'acknowledged', by });
+      await monitors.act(context.req.param('name'), { kind: 'acknowledged', by: actorOf(context.get('caller'), by) });
       return context.json({});
     },
   );
@@ -115,7 +116,11 @@ function addActs(app: Hono, { monitors, now_ms }: MonitorServices): void {
     async (context) => {
       const { by, until } = parsed(SilenceSchema, bodyObject(await context.req.text()));
       const until_ms = untilOf(until, now_ms());
-      await monitors.act(context.req.param('name'), { kind: 'silenced', until_ms, by });
+      await monitors.act(context.req.param('name'), {
+        kind: 'silenced',
+        until_ms,
+        by: actorOf(context.get('caller'), by),
+      });
       return context.json({ until: new Date(until_ms).toISOString() });
     },
   );
@@ -124,7 +129,7 @@ function addActs(app: Hono, { monitors, now_ms }: MonitorServices): void {
     described({ summary: 'End a silence', tag: 'Monitors', body: ActorSchema }),
     async (context) => {
       const { by } = parsed(ActorSchema, bodyObject(await context.req.text()));
-      await monitors.act(context.req.param('name'), { kind: 'unsilenced', by });
+      await monitors.act(context.req.param('name'), { kind: 'unsilenced', by: actorOf(context.get('caller'), by) });
       return context.json({});
     },
   );

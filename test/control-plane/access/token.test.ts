@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TidegateError } from '../../../contract/error.js';
-import { mayAct, ROLES } from '../../../control-plane/access/role.js';
+import { actorOf, LOCAL_CALLER, mayAct, ROLES } from '../../../control-plane/access/role.js';
 import { checkToken, makeToken, type NewToken, readToken } from '../../../control-plane/access/token.js';
 import { TokenJournal } from '../../../control-plane/access/token-journal.js';
 
@@ -86,6 +86,12 @@ test('who may what: each role all that the lower ones may, a node only what name
     'anyone viewer operator admin node',
     'anyone node',
   ]);
+});
+
+test('nobody with a token acts in the name of another; without one the caller says who it is', () => {
+  assert.equal(actorOf({ token: '0123456789ab', name: 'ci', role: 'operator' }, 'ada'), 'ci');
+  assert.equal(actorOf(LOCAL_CALLER, 'ada'), 'ada');
+  assert.equal(actorOf(undefined, 'ada'), 'ada');
 });
 
 function journalIn(t: TestContext): string {
