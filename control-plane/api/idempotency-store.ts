@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { TidegateError } from '../../contract/error.js';
 import { Journal } from '../../std/journal.js';
+import { keptLine } from './kept-line.js';
 
 /** How long an answer is remembered: longer than anybody tries again. */
 const KEPT_MS = 24 * 3_600_000;
 const MOST_KEYS = 100_000;
+const LOST = 'which requests of the last day were answered already';
 
 const common = { v: z.literal(1), key: z.string(), at_ms: z.int() };
 const AnswerSchema = z.strictObject({
@@ -28,7 +30,7 @@ export class IdempotencyStore {
   readonly #journal: Journal;
 
   constructor(path: string, now_ms: number) {
-    this.#journal = Journal.open(path, (line) => this.#apply(EntrySchema.parse(JSON.parse(line))));
+    this.#journal = Journal.open(path, (line) => this.#apply(keptLine(EntrySchema, line, path, LOST)));
     this.#forget(now_ms);
     this.#journal.replace([...this.#known.values()].map((entry) => JSON.stringify(entry)));
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { TidegateError } from '../../contract/error.js';
 import { Journal } from '../../std/journal.js';
 import { problemOf } from '../problem.js';
+import { keptLine } from './kept-line.js';
 import { type Operation, OperationSchema, type Work } from './operation.js';
 
 const MOST_RUNNING = 16;
@@ -31,7 +32,7 @@ export class Operations {
     this.#now_ms = now_ms;
     this.#changed = changed;
     this.#journal = Journal.open(path, (line) => {
-      const operation = OperationSchema.parse(JSON.parse(line));
+      const operation = keptLine(OperationSchema, line, path, 'how long work ended');
       this.#known.set(operation.id, operation);
     });
     for (const operation of this.#known.values()) {

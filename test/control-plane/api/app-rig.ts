@@ -17,6 +17,12 @@ import { ConfigSchema } from '../../../std/settings.js';
 
 export const log = createLog({ level: 'fatal', format: 'json', service: 'test', node: 'test' });
 
+export interface RigOptions {
+  readonly now_ms?: () => number;
+  /** Whether requests without a token are answered. */
+  readonly isOpen?: boolean;
+}
+
 /** The whole app of a control plane, without a listener and without a store that answers. */
 export interface AppRig {
   readonly app: Hono;
@@ -27,7 +33,7 @@ export interface AppRig {
   as(role: Role): Promise<{ readonly authorization: string }>;
 }
 
-export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig {
+export function appRig(t: TestContext, { now_ms = Date.now, isOpen = true }: RigOptions = {}): AppRig {
   const directory = mkdtempSync(join(tmpdir(), 'tidegate-app-'));
   const state = openStateFolder(directory, now_ms);
   const client = connect({ ...CLICKHOUSE_DEFAULTS, url: 'http://127.0.0.1:9', application: 'test' });
@@ -41,7 +47,7 @@ export function appRig(t: TestContext, now_ms: () => number = Date.now): AppRig 
     tokens: state.tokens,
     limit: new FailureLimit(),
     environment: 'prod',
-    isOpen: true,
+    isOpen,
     now_ms,
     addressOf: () => '192.0.2.1',
     onUnnoted: (error: unknown) => {
