@@ -47,6 +47,7 @@ export class Bus {
   readonly replicas: number;
   /** What is asked while it is false gets no answer, not even after the connection has come back. */
   isConnected = true;
+  readonly #onReturn = new Set<() => void>();
   readonly #buckets = new Map<string, Promise<KV>>();
   readonly #stores = new Map<string, Promise<ObjectStore>>();
   readonly #managers = new Map<string, Promise<JetStreamManager>>();
@@ -84,6 +85,16 @@ export class Bus {
 
   artifacts(): Promise<ObjectStore> {
     return opened(this.#stores, ARTIFACTS.name, () => new Objm(this.connection).open(ARTIFACTS.name, false));
+  }
+
+  /** Calls back each time that the connection is back; returns how to end that. */
+  onReturn(call: () => void): () => void {
+    this.#onReturn.add(call);
+    return () => this.#onReturn.delete(call);
+  }
+
+  returned(): void {
+    for (const call of this.#onReturn) call();
   }
 
   /** What was sent is with the server when it resolves. */
@@ -171,6 +182,7 @@ async function follow(bus: Bus, log: BusLog): Promise<void> {
     } else if (status.type === 'reconnect') {
       bus.isConnected = true;
       log.info({ server: status.server }, 'NATS is back');
+      bus.returned();
     } else if (status.type === 'error') log.error({ error: status.error }, 'NATS refused something');
   }
 }

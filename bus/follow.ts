@@ -42,6 +42,8 @@ async function followOnce(bus: Bus, bucket: BucketName, following: Following, st
   const stop = () => watch.stop();
   stopped.addEventListener('abort', stop, { once: true });
   // Whatever went wrong unnoticed is right again after a while; not everybody at the same moment.
+  // A server that came back may have lost what the watch stood on, without anybody being told.
+  const forget = bus.onReturn(stop);
   const refresh = setTimeout(stop, REFRESH_MS * (0.75 + Math.random() / 2));
   let isNew = !isEmpty;
   if (isEmpty) following.caughtUp();
@@ -59,6 +61,7 @@ async function followOnce(bus: Bus, bucket: BucketName, following: Following, st
     }
   } finally {
     clearTimeout(refresh);
+    forget();
     stopped.removeEventListener('abort', stop);
   }
 }

@@ -94,10 +94,25 @@ export class Fleet {
     }
   }
 
+  async #declareAgain(bus: Bus): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted && bus.isConnected) {
+      try {
+        await declareAll(bus);
+        return;
+      } catch (error) {
+        this.#log.warn({ error }, 'what the fleet needs of NATS could not be declared: trying again');
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
   async #opened(): Promise<OpenFleet> {
     const bus = await connectBus(this.#settings, this.#log, 'control');
     try {
       await declareAll(bus);
+      // What is kept in memory there is gone with the server, and some of it may be one that was never declared on.
+      bus.onReturn(() => void this.#declareAgain(bus));
       const view = await FleetView.start(bus, this.#log, Date.now);
       const { heard, opened } = this.#followers;
       if (heard !== undefined) view.listen(heard);
