@@ -3,10 +3,14 @@ import { NameSchema, SelectorSchema } from './desired-state.js';
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-const span = z
-  .string()
-  .regex(/^[1-9]\d*(s|m|h|d)$/, 'give a span like 90s, 5m, 24h or 7d')
-  .transform((text) => Number(text.slice(0, -1)) * UNIT_MS[text.slice(-1)]);
+/** A number is milliseconds: what was read from a policy once can be kept, and read again. */
+const span = z.union([
+  z.int().positive(),
+  z
+    .string()
+    .regex(/^[1-9]\d*(s|m|h|d)$/, 'give a span like 90s, 5m, 24h or 7d')
+    .transform((text) => Number(text.slice(0, -1)) * UNIT_MS[text.slice(-1)]),
+]);
 
 /** What a metric measures, on both arms: exactly one of these. */
 const QuerySchema = z

@@ -25,6 +25,7 @@ test('a policy of a few lines is full of defaults that wait rather than pass', (
   assert.equal(policy.metrics[0].no_data, 'pause');
   assert.equal(policy.metrics[0].min_samples, 100);
   assert.equal(policy.warm_within, 900_000);
+  assert.deepEqual(RolloutPolicySchema.parse(JSON.parse(JSON.stringify(policy))), policy, 'it can be kept');
 });
 
 test('an analysis of a metric that nobody described is refused by name', () => {
