@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { headPath, readHead } from '../control-plane/audit/audit-journal.js';
 import { type Head, NO_ENTRIES, verifyChain } from '../control-plane/audit/chain.js';
 import { type AuditEntry, AuditPageSchema } from '../control-plane/audit/entry.js';
+import { journalLines } from '../std/journal.js';
 import { type ControlOptions, control, print, withControl } from './control-client.js';
 import { CommandError, EXIT } from './exit.js';
 import { table } from './table.js';
@@ -76,13 +76,7 @@ function verify({ dataDir, expect, json }: VerifyOptions): void {
   const path = join(dataDir, 'control', 'audit.jsonl');
   // The head first: what is appended meanwhile is longer than it, and never shorter.
   const heads = [readHead(headPath(path)), ...(expect === undefined ? [] : [headOf(expect)])];
-  const text = read(path);
-  // Behind the last line end there may be what is being written right now.
-  const lines = text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .slice(0, -1);
-  const results = heads.map((head) => verifyChain(lines, head));
+  const results = heads.map((head) => verifyChain(linesIn(path), head));
   const broken = results.find((result) => result.broken !== undefined)?.broken;
   const { head } = results[0];
   if (json === true)
@@ -99,9 +93,9 @@ function headOf(text: string): Head {
   return { ...NO_ENTRIES, n: Number(n), hash };
 }
 
-function read(path: string): string {
+function* linesIn(path: string): Generator<string> {
   try {
-    return readFileSync(path, 'utf8');
+    for (const { line } of journalLines(path)) yield line;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError(EXIT.USAGE, `there is no audit log to read: ${why}; give the folder with --data-dir`);

@@ -1,7 +1,18 @@
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 const NEWLINE = 0x0a;
+const PIECE_BYTES = 1024 * 1024;
 
 /**
  * A file of JSON lines that only grows, for one process at a time. What was appended survives the process and the machine: `append` returns when
@@ -24,16 +35,15 @@ export class Journal {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const file = openSync(path, 'a+', 0o600);
     try {
-      const bytes = readFileSync(path);
-      let begin = 0;
-      for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
-        if (end > begin) visit(bytes.toString('utf8', begin, end), begin);
-        begin = end + 1;
+      let end_bytes = 0;
+      for (const { line, at_bytes, end_bytes: end } of wholeLines(file)) {
+        if (line !== '') visit(line, at_bytes);
+        end_bytes = end;
       }
-      if (begin < bytes.length) ftruncateSync(file, begin);
+      if (fstatSync(file).size > end_bytes) ftruncateSync(file, end_bytes);
       fsyncSync(file);
       syncDirectory(path);
-      return new Journal(path, file, begin);
+      return new Journal(path, file, end_bytes);
     } catch (error) {
       closeSync(file);
       throw error;
@@ -77,6 +87,43 @@ export class Journal {
 
   close(): void {
     closeSync(this.#file);
+  }
+}
+
+export interface JournalLine {
+  readonly line: string;
+  readonly at_bytes: number;
+  /** Behind its line feed. */
+  readonly end_bytes: number;
+}
+
+/** The lines of a journal that somebody else may be writing; what is behind the last line feed is none yet. Throws what the file system throws. */
+export function* journalLines(path: string): Generator<JournalLine> {
+  const file = openSync(path, 'r');
+  try {
+    yield* wholeLines(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Piece by piece, so that a file of any length takes the memory of its longest line. */
+function* wholeLines(file: number): Generator<JournalLine> {
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let held = Buffer.alloc(0);
+  let held_at_bytes = 0;
+  for (;;) {
+    const read = readSync(file, piece, 0, piece.length, held_at_bytes + held.length);
+    if (read === 0) return;
+    const bytes = Buffer.concat([held, piece.subarray(0, read)]);
+    let begin = 0;
+    for (let end = bytes.indexOf(NEWLINE, held.length); end >= 0; end = bytes.indexOf(NEWLINE, begin)) {
+      const line = bytes.toString('utf8', begin, end);
+      yield { line, at_bytes: held_at_bytes + begin, end_bytes: held_at_bytes + end + 1 };
+      begin = end + 1;
+    }
+    held = bytes.subarray(begin);
+    held_at_bytes += begin;
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { Journal } from '../../std/journal.js';
+import { Journal, journalLines } from '../../std/journal.js';
 
 function fresh(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'tidegate-journal-'));
@@ -67,6 +67,23 @@ test('a crash at any byte loses at most the line that was being written, and the
     }),
     { numRuns: 60 },
   );
+});
+
+test('lines longer than what is read at once come out whole, each with its place', (t) => {
+  const path = fresh(t);
+  const journal = Journal.open(path, () => undefined);
+  const lines = ['a', 'b'.repeat(1_048_575), 'ü'.repeat(1_600_000), 'c'.repeat(1_048_576), 'd'];
+  for (const line of lines) journal.append(line);
+  journal.close();
+  const found = [...journalLines(path)];
+  assert.deepEqual(
+    found.map(({ line }) => line),
+    lines,
+  );
+  const whole = readFileSync(path);
+  for (const { line, at_bytes, end_bytes } of found) {
+    assert.equal(whole.toString('utf8', at_bytes, end_bytes), `${line}\n`);
+  }
 });
 
 test('replaced lines stand in the place of all, and appending goes on behind them', (t) => {
