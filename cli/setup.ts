@@ -17,11 +17,13 @@ export function addSetup(program: Command): void {
       .command('tensorflow')
       .description('tfjs-node, built against TensorFlow 2.21, for SavedModels (274 MB to download)'),
   )
+    .option('--gpu', 'with CUDA 12, beside the one for the CPU (3.3 GB to download)', false)
     .option('--python <program>', 'Python whose pip downloads', 'python3')
     .addHelpText('after', '\nExample:\n  tidegate setup tensorflow')
     .action(async (_options, command: Command) => {
       const { setupTensorflow } = await import('./setup/tensorflow.js');
-      await setupTensorflow({ ...placeOf(command), say });
+      const gpu: unknown = command.opts()['gpu'];
+      await setupTensorflow({ ...placeOf(command), gpu: gpu === true, say });
     });
 }
 

@@ -55,18 +55,23 @@ async function onnxFinding(): Promise<Finding> {
 
 export function deviceFinding({ kind, works, reason }: FoundDevice): Finding {
   return {
-    part: kind === 'tensorflow' ? 'TensorFlow' : `device ${kind}`,
+    part: TENSORFLOW_PARTS.get(kind) ?? `device ${kind}`,
     state: works ? 'works' : 'missing',
     found: reason,
     remedy: remedyFor(kind, works, reason),
   };
 }
 
+const TENSORFLOW_PARTS: ReadonlyMap<string, string> = new Map([
+  ['tensorflow', 'TensorFlow'],
+  ['tensorflow-gpu', 'TensorFlow with CUDA'],
+]);
+
 function remedyFor(kind: string, works: boolean, reason: string): string {
   if (works) return '';
   if (/libcuda\.so|no NVIDIA driver|no CUDA-capable device|driver version is insufficient/.test(reason))
     return "install NVIDIA's driver, 580 or newer; in a container, start it with the GPU";
-  const [, command] = /not installed: (tidegate setup \w+)/.exec(reason) ?? [];
+  const [, command] = /not installed: (tidegate setup [\w -]+)/.exec(reason) ?? [];
   if (command !== undefined) return command;
   if (kind === 'webgpu') return 'install a graphics driver with Vulkan, and libvulkan1';
   return '';

@@ -8,6 +8,8 @@ import { fetchLibraries, readWheelSet } from './wheels.js';
 export interface TensorflowSetup {
   readonly backends_dir: string;
   readonly python: string;
+  /** With CUDA, beside the one without: they want other libraries. */
+  readonly gpu: boolean;
   readonly say: (line: string) => void;
 }
 
@@ -22,26 +24,29 @@ const LIMIT_MS = 1_800_000;
  * Builds tfjs-node against the libtensorflow of TensorFlow's Python wheel. Its own install script would download another one, from a
  * place that mirrors of npm do not carry, and is never run.
  */
-export async function setupTensorflow({ backends_dir, python, say }: TensorflowSetup): Promise<void> {
+export async function setupTensorflow({ backends_dir, python, gpu, say }: TensorflowSetup): Promise<void> {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new CommandError(
       EXIT.REFUSED,
       `TensorFlow is built for Linux on x64, and this is ${process.platform} on ${process.arch}: convert the model, tidegate convert`,
     );
   await needPython(python, 'tidegate setup tensorflow');
-  const home = join(backends_dir, 'tensorflow');
+  const name = gpu ? 'tensorflow-gpu' : 'tensorflow';
+  const home = join(backends_dir, name);
   const partial = `${home}.partial`;
   const lib = join(partial, 'lib');
-  await fetchLibraries({ set: readWheelSet('tensorflow'), python, folder: lib, say });
+  await fetchLibraries({ set: readWheelSet(name), python, folder: lib, say });
   await placePackage(partial, say);
   await linkLibraries(partial);
   await buildBinding(partial, say);
-  await tryOut(partial, lib);
+  const onGpu = await tryOut(partial, lib);
   await rm(join(lib, 'include'), { recursive: true, force: true });
   await writeFile(join(partial, 'laid-out.json'), `${JSON.stringify({ package: PACKAGE, version: VERSION })}\n`);
   await rm(home, { recursive: true, force: true });
   await rename(partial, home);
-  say(`SavedModels are served from now on: ${PACKAGE} ${VERSION} in ${home}`);
+  say(`laid out: ${PACKAGE} ${VERSION} in ${home}`);
+  if (gpu) say(onGpu ? 'TensorFlow found a GPU' : NO_GPU);
+  else say('SavedModels are served from now on');
 }
 
 async function placePackage(folder: string, say: (line: string) => void): Promise<void> {
@@ -77,11 +82,19 @@ async function buildBinding(folder: string, say: (line: string) => void): Promis
   await runWell('npm', args, { limit_ms: LIMIT_MS, cwd: packageFolder(folder), env: environment(join(folder, 'lib')) });
 }
 
-/** A sum by TensorFlow's own kernels. */
-async function tryOut(folder: string, lib: string): Promise<void> {
+const NO_GPU =
+  "TensorFlow finds no GPU on this machine: install NVIDIA's driver, or start the container with the GPU. Until then SavedModels with device: cuda are refused";
+
+/** A sum by TensorFlow's own kernels. Returns whether there is a GPU for them. */
+async function tryOut(folder: string, lib: string): Promise<boolean> {
   const script =
-    "const tf = require('@tensorflow/tfjs-node'); if (tf.tensor([1, 2, 3]).sum().dataSync()[0] !== 6) process.exit(1);";
-  await runWell(process.execPath, ['-e', script], { limit_ms: 120_000, cwd: folder, env: environment(lib) });
+    "const tf = require('@tensorflow/tfjs-node'); if (tf.tensor([1, 2, 3]).sum().dataSync()[0] !== 6) process.exit(1); console.log(tf.backend().isUsingGpuDevice);";
+  const printed = await runWell(process.execPath, ['-e', script], {
+    limit_ms: 120_000,
+    cwd: folder,
+    env: environment(lib),
+  });
+  return printed.includes('true');
 }
 
 function environment(lib: string): NodeJS.ProcessEnv {

@@ -23,7 +23,7 @@ interface WantedDevice {
 
 /** What a node found out when it started about one kind of device, or about TensorFlow's own runtime. */
 export interface FoundDevice {
-  readonly kind: GpuKind | 'tensorflow';
+  readonly kind: GpuKind | 'tensorflow' | 'tensorflow-gpu';
   /** A session ran there and computed the right values. */
   readonly works: boolean;
   /** Why not, or what was measured. */
@@ -72,7 +72,7 @@ export function parseDevice(text: string): WantedDevice {
  */
 export function decideDevice(text: string, subject: DeviceSubject, found: readonly FoundDevice[]): DeviceChoice {
   const { kind, ordinal } = parseDevice(text);
-  if (subject.format === 'saved-model') return forSavedModel(text, kind, found);
+  if (subject.format === 'saved-model') return forSavedModel(text, found);
   if (kind === 'cpu') return onCpu('device is cpu in the manifest');
   if (kind === 'auto') return automatic(subject, found);
   const reason = `device is ${text} in the manifest`;
@@ -86,8 +86,16 @@ export function decideDevice(text: string, subject: DeviceSubject, found: readon
   return { device: ordinal === 0 ? kind : `${kind}:${ordinal}`, reason, home: known.home, may_fall_back: false };
 }
 
-function forSavedModel(text: string, kind: DeviceKind, found: readonly FoundDevice[]): DeviceChoice {
-  if (kind !== 'cpu' && kind !== 'auto') throw unavailable(text, 'SavedModels run on the CPU alone');
+function forSavedModel(text: string, found: readonly FoundDevice[]): DeviceChoice {
+  const { kind, ordinal } = parseDevice(text);
+  if (kind === 'cuda') {
+    const known = found.find((each) => each.kind === 'tensorflow-gpu');
+    if (known?.works !== true)
+      throw unavailable(text, known?.reason ?? 'this node has not looked for TensorFlow with CUDA');
+    const device = ordinal === 0 ? kind : `${kind}:${ordinal}`;
+    return { device, reason: `device is ${text} in the manifest`, home: known.home, may_fall_back: false };
+  }
+  if (kind !== 'cpu' && kind !== 'auto') throw unavailable(text, 'SavedModels run on cpu and cuda alone');
   const tensorflow = found.find((each) => each.kind === 'tensorflow');
   if (tensorflow?.works === true) return { ...onCpu(`device is ${text} in the manifest`), home: tensorflow.home };
   const reason = tensorflow?.reason ?? 'this node has not looked for it: tidegate setup tensorflow';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tidegate } from '../cli/command.js';
@@ -8,6 +8,7 @@ import { ask, floats, repositoryIndex } from '../harness/ask.js';
 import { FIXTURES, modelFolder, temporaryFolder } from '../harness/checkout.js';
 import { startRuntime } from '../harness/runtime.js';
 import { proveSavedModels } from '../harness/saved-model.js';
+import { dense } from '../harness/tfjs-models.js';
 
 const BACKENDS = process.env['TIDEGATE_BACKENDS_DIR'] ?? '';
 const hasTensorflow = BACKENDS !== '' && existsSync(join(BACKENDS, 'tensorflow', 'laid-out.json'));
@@ -39,3 +40,21 @@ test(
   },
   (t) => proveSavedModels(t, BACKENDS),
 );
+
+const hasGpuBuild = BACKENDS !== '' && existsSync(join(BACKENDS, 'tensorflow-gpu', 'laid-out.json'));
+
+test('TensorFlow with CUDA answers on its GPU, or refuses the model where there is none, and the others are served', {
+  skip: hasGpuBuild
+    ? false
+    : 'needs tidegate setup tensorflow --gpu, and TIDEGATE_BACKENDS_DIR where it has laid it out',
+}, async (t) => {
+  const folder = await modelFolder(t, ['scale']);
+  await cp(join(FIXTURES, 'tensorflow', 'saved'), join(folder, 'saved'), { recursive: true });
+  await writeFile(join(folder, 'saved', 'model.yaml'), 'device: cuda\n');
+  const { url } = await startRuntime(t, folder, { backends_dir: BACKENDS });
+  const saved = (await repositoryIndex(url)).find(({ name }) => name === 'saved');
+  if (saved?.state === 'READY')
+    assert.deepEqual((await ask(url, 'saved', [floats('x', [[1, 0.5, -2]])])).outputs.y, dense([1, 0.5, -2]));
+  else assert.match(saved?.reason ?? '', /does not load on cuda: TensorFlow found no GPU that it can use/);
+  assert.deepEqual((await ask(url, 'scale', [floats('x', [[1, 2, 3, 4]])])).outputs.y, [3, 6, 9, 12]);
+});

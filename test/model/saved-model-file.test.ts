@@ -53,12 +53,20 @@ test('a SavedModel of which half was copied is refused with what is there', asyn
   assert.throws(() => readSavedModel(path), { code: 'MODEL_LOAD_FAILED' });
 });
 
-test('without TensorFlow a SavedModel is refused with the commands that help, and with it runs on the CPU alone', () => {
+test('without TensorFlow a SavedModel is refused with the commands that help, and with it runs on the CPU, or on CUDA where that is laid out too', () => {
   const subject = { format: 'saved-model', bytes: 1 } as const;
   const remedy = /tidegate setup tensorflow, or convert the model with tidegate convert/;
   assert.throws(() => decideDevice('auto', subject, []), { code: 'UNSUPPORTED', message: remedy });
   const found = [{ kind: 'tensorflow', works: true, reason: '', speedup: 0, home: '/tf' }] as const;
   const { device, home } = decideDevice('auto', subject, found);
   assert.deepEqual([device, home], ['cpu', '/tf']);
-  assert.throws(() => decideDevice('cuda', subject, found), { code: 'UNSUPPORTED', message: /on the CPU alone/ });
+  assert.throws(() => decideDevice('cuda', subject, found), { code: 'UNSUPPORTED', message: /TensorFlow with CUDA/ });
+  assert.throws(() => decideDevice('webgpu', subject, found), { code: 'UNSUPPORTED', message: /cpu and cuda alone/ });
+  const both = [...found, { ...found[0], kind: 'tensorflow-gpu', home: '/tf-gpu' } as const];
+  assert.deepEqual(decideDevice('cuda:1', subject, both), {
+    device: 'cuda:1',
+    reason: 'device is cuda:1 in the manifest',
+    home: '/tf-gpu',
+    may_fall_back: false,
+  });
 });

@@ -17,7 +17,7 @@ const skip = isPlatform && hasTools ? false : 'needs Linux on x64, Python with p
 
 test('tidegate setup tensorflow lays out what serves SavedModels', { skip }, async (t) => {
   const backends_dir = await temporaryFolder(t, 'backends');
-  await setupTensorflow({ backends_dir, python: 'python3', say: (line) => t.diagnostic(line) });
+  await setupTensorflow({ backends_dir, python: 'python3', gpu: false, say: (line) => t.diagnostic(line) });
   assert.deepEqual(tensorflowFinding(backends_dir, { exists: existsSync }).works, true);
   await proveSavedModels(t, backends_dir);
 });

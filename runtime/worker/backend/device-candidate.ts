@@ -43,11 +43,16 @@ export function deviceCandidate(kind: GpuKind, backends_dir: string, facts: Mach
 }
 
 /** TensorFlow's own runtime is there or not: no session is needed to see it. */
-export function tensorflowFinding(backends_dir: string, { exists }: Pick<MachineFacts, 'exists'>): FoundDevice {
-  const home = join(backends_dir, 'tensorflow');
+export function tensorflowFinding(
+  backends_dir: string,
+  { exists }: Pick<MachineFacts, 'exists'>,
+  kind: 'tensorflow' | 'tensorflow-gpu' = 'tensorflow',
+): FoundDevice {
+  const home = join(backends_dir, kind);
+  const command = kind === 'tensorflow' ? 'tidegate setup tensorflow' : 'tidegate setup tensorflow --gpu';
   const works = exists(join(home, 'laid-out.json')) && exists(join(home, TENSORFLOW_BINDING));
-  const reason = works ? `laid out in ${home}` : 'it is not installed: tidegate setup tensorflow';
-  return { kind: 'tensorflow', works, reason, speedup: 0, home };
+  const reason = works ? `laid out in ${home}` : `it is not installed: ${command}`;
+  return { kind, works, reason, speedup: 0, home };
 }
 
 function missingForWebgpu({ platform, environment, exists, has_driver }: MachineFacts): string {

@@ -28,7 +28,11 @@ export interface ProbeOptions {
 
 /** Everything that a node looks for when it starts. */
 export async function lookAround(backends_dir: string): Promise<FoundDevice[]> {
-  return [...(await probeDevices({ backends_dir })), tensorflowFinding(backends_dir, machineFacts())];
+  const facts = machineFacts();
+  const tensorflow = (['tensorflow', 'tensorflow-gpu'] as const).map((kind) =>
+    tensorflowFinding(backends_dir, facts, kind),
+  );
+  return [...(await probeDevices({ backends_dir, facts })), ...tensorflow];
 }
 
 /** What this machine has besides its CPU, found by running a session on each in a process of its own. Never rejects because of a device. */

@@ -14,12 +14,17 @@ const BACKENDS: ReadonlyMap<Key, () => Promise<Backend>> = new Map<Key, () => Pr
   ['onnx on webgpu', gpu],
   ['onnx on cuda', gpu],
   ['onnx on tensorrt', gpu],
-  ['saved-model on cpu', async () => (await import('./gpu.js')).savedModelBackend],
+  ['saved-model on cpu', tensorflow],
+  ['saved-model on cuda', tensorflow],
   ['tensorflowjs on cpu', async () => (await import('./tensorflow-js.js')).tensorflowJsBackend],
 ]);
 
 async function gpu(): Promise<Backend> {
   return (await import('./gpu.js')).gpuBackend;
+}
+
+async function tensorflow(): Promise<Backend> {
+  return (await import('./gpu.js')).savedModelBackend;
 }
 
 export async function backendOf({ format, device }: LoadOrder): Promise<Backend> {
