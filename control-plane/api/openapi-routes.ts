@@ -7,7 +7,7 @@ import { REFERENCE_PAGE } from './reference-page.js';
 /** Only the page's own script and style run, and it may ask nobody but its own host: nothing that a text brings along does anything. */
 function policyOf(page: string): string {
   const own = (tag: string) => {
-    const [, text = ''] = new RegExp(`<${tag}>([^]*?)</${tag}>`).exec(page) ?? [];
+    const [, text = ''] = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(page) ?? [];
     return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   };
   return `default-src 'none'; connect-src 'self'; script-src ${own('script')}; style-src ${own('style')}; base-uri 'none'; frame-ancestors 'none'`;
