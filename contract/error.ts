@@ -68,6 +68,8 @@ export const ERROR_KINDS = {
   PRECONDITION_REQUIRED: { http: 428, retryable: false },
   /** The `Idempotency-Key` came before, with another request. */
   IDEMPOTENCY_MISMATCH: { http: 422, retryable: false },
+  /** A version has not what an environment asks for. */
+  GATE_REFUSED: { http: 409, retryable: false },
   /** The tables belong to a newer program. */
   SCHEMA_NEWER: { http: 500, retryable: false },
   UNSUPPORTED: { http: 501, retryable: false },

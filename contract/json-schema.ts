@@ -35,6 +35,10 @@ export function jsonSchemas(): Readonly<Record<string, unknown>> {
       title: 'a rollout policy: how a new version comes to all requests, and what stops it',
       ...z.toJSONSchema(RolloutPolicyFileSchema, { io: 'input' }),
     },
+    'environment.schema.json': {
+      title: 'an environment: what a version must have before it is let in',
+      ...z.toJSONSchema(RESOURCE_SCHEMAS.Environment, { io: 'input' }),
+    },
     'limits.schema.json': { title: 'limits of one node', ...z.toJSONSchema(LimitsSchema, { io: 'input' }) },
   };
 }

@@ -121,10 +121,14 @@ function mountHealth(app: Hono, client: ClickHouseClient): void {
   });
 }
 
+function registeredFor({ registry, environments, bus }: Fleet['open']) {
+  return registeredVersions(registry, environments, bus.environment);
+}
+
 function mountFleet(app: Hono, fleet: Fleet, { now_ms }: Services): void {
   app.route(
     '/v1',
-    fleetRoutes(() => ({ ...fleet.open, registered: registeredVersions(fleet.open.registry), now_ms })),
+    fleetRoutes(() => ({ ...fleet.open, registered: registeredFor(fleet.open), now_ms })),
   );
   app.route(
     '/v1',

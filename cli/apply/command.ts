@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { DesiredStateSchema } from '../../contract/desired-state.js';
+import { EnvironmentSchema } from '../../contract/environment.js';
 import type { Resource } from '../../contract/resource.js';
 import { type ControlOptions, control, print, withControl } from '../control-client.js';
 import { CommandError, EXIT } from '../exit.js';
@@ -15,6 +16,9 @@ const ModelSchema = z.looseObject({
   revision: z.number(),
 });
 const ModelsSchema = z.looseObject({ models: z.array(ModelSchema) });
+const EnvironmentsSchema = z.looseObject({
+  environments: z.array(EnvironmentSchema.extend({ environment: z.string() })),
+});
 const DeploymentsSchema = z.looseObject({ deployments: z.array(z.looseObject({ model: z.string() })) });
 const DeploymentAnswerSchema = DesiredStateSchema.pick({ placements: true, pinned: true, limits: true }).extend({
   revision: z.number(),
@@ -68,6 +72,7 @@ async function planOf({ controlUrl, file, prune, environment }: ApplyOptions): P
 async function currentState(url: string): Promise<CurrentState> {
   const { models } = await control(url, { path: '/v1/models', schema: ModelsSchema });
   const { deployments } = await control(url, { path: '/v1/deployments', schema: DeploymentsSchema });
+  const { environments } = await control(url, { path: '/v1/environments', schema: EnvironmentsSchema });
   const states = new Map<string, Existing<ReturnType<typeof asked>>>();
   for (const { model } of deployments) {
     const { revision, ...state } = await control(url, { path: deploymentPath(model), schema: DeploymentAnswerSchema });
@@ -79,7 +84,10 @@ async function currentState(url: string): Promise<CurrentState> {
     model,
     { spec: { description, labels, aliases }, revision },
   ]);
-  return { models: new Map(known), deployments: states };
+  const policies = environments.map(
+    ({ environment, requires }) => [environment, { spec: { requires }, revision: 0 }] as const,
+  );
+  return { models: new Map(known), environments: new Map(policies), deployments: states };
 }
 
 async function apply(url: string, change: Change): Promise<void> {
@@ -91,7 +99,10 @@ async function apply(url: string, change: Change): Promise<void> {
   const { resource, action, revision } = change;
   const over = action === 'create' ? undefined : revision;
   if (resource.kind === 'Model') await applyModel(url, resource, over);
-  else {
+  else if (resource.kind === 'Environment') {
+    const path = `/v1/environments/${encodeURIComponent(resource.metadata.name)}`;
+    await control(url, { method: 'PUT', path, body: resource.spec, schema: z.unknown() });
+  } else {
     const path = deploymentPath(resource.metadata.name);
     await control(url, { method: 'PUT', path, body: resource.spec, revision: over, schema: z.unknown() });
   }

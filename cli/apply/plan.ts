@@ -1,6 +1,7 @@
 import type { Deployment } from '../../contract/deployment.js';
 import type { DesiredState } from '../../contract/desired-state.js';
-import type { DeploymentResource, ModelResource, Resource } from '../../contract/resource.js';
+import type { Environment } from '../../contract/environment.js';
+import type { DeploymentResource, EnvironmentResource, ModelResource, Resource } from '../../contract/resource.js';
 
 /** What the control plane has of a resource now, in the form in which files give it. */
 export interface Existing<S> {
@@ -17,6 +18,7 @@ export interface ModelState {
 export interface CurrentState {
   /** Models of the registry. */
   readonly models: ReadonlyMap<string, Existing<ModelState>>;
+  readonly environments: ReadonlyMap<string, Existing<Environment>>;
   /** Models that have any version deployed. */
   readonly deployments: ReadonlyMap<string, Existing<Deployment>>;
 }
@@ -38,6 +40,9 @@ export interface Plan {
 /** What has to change so that everything is as the files say. `prune`: deployments that no file names end; without it they are left alone. */
 export function planned(resources: readonly Resource[], current: CurrentState, prune: boolean): Plan {
   const changes: Change[] = [];
+  // What an environment asks for comes first: it holds for what is deployed next.
+  for (const resource of resources)
+    if (resource.kind === 'Environment') changes.push(...environmentChange(resource, current));
   // Aliases before what is deployed: whoever reads the registry in between sees a version that is meant.
   for (const resource of resources) if (resource.kind === 'Model') changes.push(...modelChange(resource, current));
   for (const resource of resources)
@@ -61,6 +66,15 @@ function modelChange(resource: ModelResource, { models }: CurrentState): Change[
   // Aliases that the file does not name belong to somebody else: a rollout, or a person.
   const named = Object.fromEntries(Object.entries(aliases).filter(([alias]) => Object.hasOwn(spec.aliases, alias)));
   const lines = difference({ description, labels, aliases: named }, wanted);
+  return lines.length === 0 ? [] : [{ action: 'update', resource, revision: existing.revision, lines }];
+}
+
+function environmentChange(resource: EnvironmentResource, { environments }: CurrentState): Change[] {
+  const existing = environments.get(resource.metadata.name);
+  if (existing === undefined) {
+    return [{ action: 'create', resource, revision: 0, lines: leaves(resource.spec).map(added) }];
+  }
+  const lines = difference(existing.spec, resource.spec);
   return lines.length === 0 ? [] : [{ action: 'update', resource, revision: existing.revision, lines }];
 }
 

@@ -4,18 +4,22 @@ import { z } from 'zod';
 import type { Artifacts } from '../../bus/artifacts.js';
 import { objectName } from '../../contract/artifact.js';
 import { DigestSchema, NameSchema } from '../../contract/desired-state.js';
+import { EnvironmentSchema } from '../../contract/environment.js';
 import { TidegateError } from '../../contract/error.js';
 import type { ModelRecord } from '../../contract/registry-record.js';
 import { described as describes } from '../api/described.js';
 import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { admitVersion, NewVersionSchema } from './admission.js';
+import type { Environments } from './environments.js';
+import { passGate } from './gate.js';
 import { described, promoted, versionNamed, withAlias, withoutAlias } from './model-record.js';
 import type { Registry, StoredModel } from './registry.js';
 import type { Validator } from './validator.js';
 
 export interface RegistryServices {
   readonly registry: Registry;
+  readonly environments: Environments;
   readonly artifacts: Artifacts;
   readonly validator: Validator;
   readonly now_ms: () => number;
@@ -24,7 +28,7 @@ export interface RegistryServices {
 }
 
 const AliasSchema = z.strictObject({ version: z.union([z.int().positive(), z.string().min(1)]) });
-const EnvironmentSchema = z.strictObject({ environment: NameSchema });
+const PromotionSchema = z.strictObject({ environment: NameSchema });
 const DescriptionSchema = z.strictObject({
   description: z.string().max(10_000).optional(),
   labels: z.record(z.string().min(1).max(63), z.string().max(255)).optional(),
@@ -59,10 +63,17 @@ const ROUTES = {
       201: { description: 'The new version' },
     },
   }),
+  listEnvironments: describes({ summary: 'List what environments ask of versions', tag: 'Registry' }),
+  setEnvironment: describes({
+    summary: 'Say what an environment asks of versions',
+    tag: 'Registry',
+    body: EnvironmentSchema,
+    ifMatch: 'asked',
+  }),
   promote: describes({
     summary: 'Let a version into an environment',
     tag: 'Registry',
-    body: EnvironmentSchema,
+    body: PromotionSchema,
   }),
   setAlias: describes({
     summary: 'Point an alias to a version',
@@ -105,6 +116,7 @@ export function registryRoutes(open: () => RegistryServices): Hono {
   });
   addVersions(app, open);
   addAliases(app, open);
+  addEnvironments(app, open);
   return app;
 }
 
@@ -134,13 +146,27 @@ function addVersions(app: Hono, open: () => RegistryServices): void {
   });
   app.post('/models/:model/versions/:version/promote', ROUTES.promote, async (context) => {
     const services = open();
-    const { environment } = parsed(EnvironmentSchema, bodyObject(await context.req.text()));
+    const { environment } = parsed(PromotionSchema, bodyObject(await context.req.text()));
     const author = authorOf(services, context);
+    const policy = await services.environments.find(environment);
     const changed = await services.registry.change(modelOf(context), (record) => {
-      const { version } = versionNamed(record, context.req.param('version'));
-      return [promoted(record, version, environment, author), version];
+      const version = versionNamed(record, context.req.param('version'));
+      if (policy !== undefined) passGate(environment, policy, record, version);
+      return [promoted(record, version.version, environment, author), undefined];
     });
     return answer(context, changed);
+  });
+}
+
+function addEnvironments(app: Hono, open: () => RegistryServices): void {
+  app.get('/environments', ROUTES.listEnvironments, async (context) =>
+    context.json({ environments: await open().environments.all() }),
+  );
+  app.put('/environments/:environment', ROUTES.setEnvironment, async (context) => {
+    const environment = named('environment', context.req.param('environment'));
+    const wanted = parsed(EnvironmentSchema, bodyObject(await context.req.text()));
+    await open().environments.set(environment, wanted);
+    return context.json({ environment, ...wanted });
   });
 }
 

@@ -220,3 +220,24 @@ test('a shadow sees what callers sent, under the same request id, and no caller 
   };
   await until('all of it is in the log', isThere).catch(() => assert.equal(found, all));
 });
+
+test('an environment that asks for something gets only what was let into it, and says what is missing', async (t) => {
+  const fleet = await startFleet(t);
+  const control = await fleet.control('control-1');
+  const first = await fleet.adder(1);
+  await asked(control, ['push', first, '--model', 'adder']);
+  const file = join(fleet.folder, 'prod.yaml');
+  const head = 'apiVersion: tidegate/v1\nkind: Environment\nmetadata: {name: prod}\n';
+  await writeFile(file, `${head}spec: {requires: {environments: [staging], metrics: {accuracy: {least: 0.9}}}}\n`);
+  await asked(control, ['apply', '-f', file]);
+  assert.match(await asked(control, ['deploy', 'adder@1'], 3), /has not been let into 'prod'/);
+  const refused = await asked(control, ['promote', 'adder', '1', 'prod'], 3);
+  assert.match(refused, /not been let into 'staging'; it has no metric 'accuracy'.*GATE_REFUSED/s);
+  const better = await fleet.adder(2);
+  await writeFile(join(better, 'metrics.json'), '{"accuracy": 0.95}');
+  await asked(control, ['push', better, '--model', 'adder']);
+  await asked(control, ['promote', 'adder', '2', 'staging']);
+  await asked(control, ['promote', 'adder', '2', 'prod']);
+  assert.match(await asked(control, ['versions', 'adder']), /^2 .*staging prod.*accuracy 0\.95/m);
+  await asked(control, ['deploy', 'adder@2', '--wait', '0']);
+});

@@ -5,6 +5,7 @@ import { type Bus, type BusSettings, connectBus } from '../../../bus/connection.
 import { declareAll } from '../../../bus/declare.js';
 import { TidegateError } from '../../../contract/error.js';
 import type { Log } from '../../../std/log.js';
+import { Environments } from '../../registry/environments.js';
 import { Registry } from '../../registry/registry.js';
 import { Validator } from '../../registry/validator.js';
 import { DesiredStore } from './desired-store.js';
@@ -23,6 +24,7 @@ export interface OpenFleet {
   readonly registry: Registry;
   readonly artifacts: Artifacts;
   readonly validator: Validator;
+  readonly environments: Environments;
 }
 
 /** Who wants to know of it. */
@@ -129,6 +131,7 @@ export class Fleet {
         registry: new Registry(bus),
         artifacts: new Artifacts(bus),
         validator: new Validator(),
+        environments: new Environments(bus),
       };
     } catch (error) {
       await bus.connection.close();

@@ -19,7 +19,7 @@ function deployed(...resources: readonly Resource[]): CurrentState {
     resource.kind === 'Deployment' ? [[resource.metadata.name, { spec: resource.spec, revision: 7 }] as const] : [],
   );
   const flights = { spec: { description: '', labels: {}, aliases: { champion: 1, shadow: 3 } }, revision: 5 };
-  return { models: new Map([['flights', flights]]), deployments: new Map(deployments) };
+  return { environments: new Map(), models: new Map([['flights', flights]]), deployments: new Map(deployments) };
 }
 
 test('what is as it should be is left alone', () => {
