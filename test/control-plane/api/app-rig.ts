@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Hono } from 'hono';
-import { CLICKHOUSE_DEFAULTS, connect } from '../../../clickhouse/connection.js';
+import { CLICKHOUSE_DEFAULTS, type ClickHouseClient, connect } from '../../../clickhouse/connection.js';
 import { FailureLimit } from '../../../control-plane/access/failure-limit.js';
 import type { Role } from '../../../control-plane/access/role.js';
 import { makeToken } from '../../../control-plane/access/token.js';
@@ -21,6 +21,12 @@ export interface RigOptions {
   readonly now_ms?: () => number;
   /** Whether requests without a token are answered. */
   readonly isOpen?: boolean;
+  /** Of a store; without it nothing answers. */
+  readonly client?: ClickHouseClient;
+}
+
+function nowhere(): ClickHouseClient {
+  return connect({ ...CLICKHOUSE_DEFAULTS, url: 'http://127.0.0.1:9', application: 'test' });
 }
 
 /** The whole app of a control plane, without a listener and without a store that answers. */
@@ -33,10 +39,12 @@ export interface AppRig {
   as(role: Role): Promise<{ readonly authorization: string }>;
 }
 
-export function appRig(t: TestContext, { now_ms = Date.now, isOpen = true }: RigOptions = {}): AppRig {
+export function appRig(
+  t: TestContext,
+  { now_ms = Date.now, isOpen = true, client = nowhere() }: RigOptions = {},
+): AppRig {
   const directory = mkdtempSync(join(tmpdir(), 'tidegate-app-'));
   const state = openStateFolder(directory, now_ms);
-  const client = connect({ ...CLICKHOUSE_DEFAULTS, url: 'http://127.0.0.1:9', application: 'test' });
   t.after(async () => {
     await client.close();
     await operations.close();
