@@ -19,6 +19,7 @@ import { describeError, EXIT, exitCodeOf } from './exit.js';
 import { addLabels } from './labels.js';
 import { addNatsKey } from './nats-key.js';
 import { addNodes } from './nodes.js';
+import { addOperations } from './operations.js';
 import { addOptimize } from './optimize.js';
 import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
@@ -65,6 +66,7 @@ function build(): Command {
   addLabels(program);
   addAlerts(program);
   addEvents(program);
+  addOperations(program);
   addToken(program);
   addAudit(program);
   addSetup(program);
