@@ -23,6 +23,7 @@ import { addOperations } from './operations.js';
 import { addOptimize } from './optimize.js';
 import { addPerformance } from './performance.js';
 import { productVersion } from './product.js';
+import { addPull } from './pull.js';
 import { addPush } from './push.js';
 import { addReferences } from './references.js';
 import { addRegistry } from './registry.js';
@@ -55,6 +56,7 @@ function build(): Command {
   addAskCommands(program);
   addCheck(program);
   addPush(program);
+  addPull(program);
   addRegistry(program);
   addDeploy(program);
   addNodes(program);

@@ -11,6 +11,7 @@ import { described as describes } from '../api/described.js';
 import { revisionSeen } from '../if-match.js';
 import { bodyObject, parsed } from '../query.js';
 import { admitVersion, NewVersionSchema } from './admission.js';
+import { contentRoutes } from './content-routes.js';
 import type { Environments } from './environments.js';
 import { passGate } from './gate.js';
 import { described, promoted, versionNamed, withAlias, withoutAlias } from './model-record.js';
@@ -114,6 +115,7 @@ export function registryRoutes(open: () => RegistryServices): Hono {
     });
     return answer(context, changed);
   });
+  app.route('/', contentRoutes(open));
   addVersions(app, open);
   addAliases(app, open);
   addEnvironments(app, open);

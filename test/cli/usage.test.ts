@@ -14,6 +14,7 @@ const COMMANDS = [
   ['nats-key'],
   ['check'],
   ['push'],
+  ['pull'],
   ['apply'],
   ['diff'],
   ['models'],

@@ -18,6 +18,18 @@ test('a version that is pushed and deployed is served by every node of the ring;
   await asked(control, ['push', await fleet.adder(1), '--model', 'adder', '--alias', 'champion']);
   assert.match(await asked(control, ['push', await fleet.adder(2), '--model', 'adder']), /adder version 2/);
   assert.match(await asked(control, ['push', await fleet.adder(2), '--model', 'adder']), /version 2: the same content/);
+  const pulled = join(fleet.folder, 'pulled');
+  assert.match(await asked(control, ['pull', 'adder@champion', pulled]), /is version 1: 2 files/);
+  assert.match(
+    await asked(control, ['push', pulled, '--model', 'adder']),
+    /version 1: the same content/,
+    'as it was pushed',
+  );
+  const carded = await fleet.adder(1);
+  await writeFile(join(carded, 'MODEL_CARD.md'), '# Adds one');
+  await asked(control, ['push', carded, '--model', 'carded']);
+  assert.equal(await (await fetch(`${control.url}/v1/models/carded/versions/1/card`)).text(), '# Adds one');
+  assert.equal((await fetch(`${control.url}/v1/models/adder/versions/1/card`)).status, 404);
   assert.match(await asked(control, ['deploy', 'adder@champion', '--selector', 'ring=a']), /epoch \d+: converged/);
   assert.notEqual((await fetch(`${second.url}/v2/models/adder/ready`)).status, 200);
   await asked(control, ['deploy', 'adder@1']);
