@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import type { ClickHouseClient } from '../clickhouse/connection.js';
-import { asTidegateError, TidegateError } from '../contract/error.js';
+import { TidegateError } from '../contract/error.js';
 import type { Log } from '../std/log.js';
 import { type Access, guard } from './access/guard.js';
 import { LOCAL_CALLER } from './access/role.js';
@@ -27,7 +27,7 @@ import { Monitors } from './monitor/monitors.js';
 import { monitorRoutes } from './monitor/routes.js';
 import { performanceRoutes } from './performance/routes.js';
 import { predictionRoutes } from './predictions/routes.js';
-import { answerProblem } from './problem.js';
+import { answerProblem, shownError } from './problem.js';
 import { referenceRoutes } from './reference/routes.js';
 import { registeredVersions } from './registry/registered-versions.js';
 import { registryRoutes } from './registry/routes.js';
@@ -64,8 +64,8 @@ export interface Entry {
 export function createApp(services: Services): Hono {
   const app = new Hono();
   app.onError((thrown, context) => {
-    const shown = storeProblem(thrown);
-    if (asTidegateError(shown).status >= 500) {
+    const shown = shownError(thrown);
+    if (shown.status >= 500) {
       services.log.error({ error: thrown, path: context.req.path }, 'a request failed');
     }
     return answerProblem(context, shown);
@@ -138,21 +138,4 @@ function mountFleet(app: Hono, fleet: Fleet, { now_ms }: Services): void {
       author: (context) => (context.get('caller') ?? LOCAL_CALLER).name,
     })),
   );
-}
-
-/** UNKNOWN_TABLE and UNKNOWN_DATABASE of ClickHouse. */
-const MISSING: readonly string[] = ['60', '81'];
-
-/** A ClickHouse that does not answer, or whose tables are still to be made, is no mistake of ours, and asking later may help. */
-function storeProblem(thrown: unknown): unknown {
-  if (!(thrown instanceof Error) || !('code' in thrown)) return thrown;
-  if (MISSING.includes(String(thrown.code))) {
-    const message =
-      'the tables of the prediction log are not there yet: they are made when ClickHouse is reached, try again';
-    return new TidegateError('STORE_UNAVAILABLE', message, { cause: thrown });
-  }
-  const away = ['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT'].includes(String(thrown.code));
-  return away
-    ? new TidegateError('STORE_UNAVAILABLE', `ClickHouse does not answer: ${thrown.message}`, { cause: thrown })
-    : thrown;
 }

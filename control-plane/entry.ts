@@ -45,8 +45,11 @@ export async function openEntry(config: Config, log: Log): Promise<OpenEntry> {
     onUnnoted: (error: unknown) => log.warn({ error }, 'the use of a token could not be noted'),
   };
   const events = new EventHub();
-  const operations = new Operations(join(state.directory, 'operations.jsonl'), Date.now, ({ result: _, ...shown }) =>
-    events.publish(`operation.${shown.state}`, Date.now(), shown),
+  const operations = new Operations(
+    join(state.directory, 'operations.jsonl'),
+    Date.now,
+    ({ result: _, ...shown }) => events.publish(`operation.${shown.state}`, Date.now(), shown),
+    (error) => log.error({ error }, 'an operation failed'),
   );
   const { audit, key: cursorKey, idempotency } = state;
   return {

