@@ -13,12 +13,14 @@ function lineOf({ head }: ClientExchange): string {
   return head.slice(0, head.indexOf(' HTTP/'));
 }
 
-/** What of a body does not depend on the clock or on which socket serves. */
+/** What of a body does not depend on the clock, on which socket serves, or on which devices the machine has. */
 function lasting(line: string, status: number, body: Buffer): unknown {
   if (line.includes('/infer') && status === 200) return body.toString('latin1');
   if (body.length === 0) return '';
   if (status !== 200) return 'error' in JSON.parse(body.toString('utf8')) ? 'an error' : 'no error';
-  const volatile = /stats$/.test(line) ? /:\d+/g : /"(reason|server|socket)":"[^"]*"/g;
+  const volatile = /stats$/.test(line)
+    ? /:\d+|,"device":"[^"]*"/g
+    : /"(reason|server|socket)":"[^"]*"|,"parameters":\{"device":[^}]*\}/g;
   return line === 'GET /v2' ? 'metadata' : body.toString('utf8').replaceAll(volatile, '');
 }
 
