@@ -51,7 +51,13 @@ const RuleSchema = z
         alpha: z.number().gt(0).lt(0.5).default(0.05).describe('how often a candidate that is no worse may be refused'),
         boundary: z.enum(['obrien-fleming', 'pocock']).default('obrien-fleming'),
         mixture_variance: z.number().positive().default(0.0001),
+        samples: z
+          .int()
+          .positive()
+          .optional()
+          .describe('of the candidate, at the last look; group-sequential plans with it'),
       })
+      .refine(({ kind, samples }) => kind === 'msprt' || samples !== undefined, "group-sequential needs 'samples'")
       .optional(),
   })
   .refine(

@@ -44,6 +44,8 @@ test('a metric measures one thing by one rule, and asks for at least one sample'
   assert.match(complaint(policy({ rule: {} })), /one of 'above'/);
   assert.match(complaint(policy({ rule: { above: 1, below: 0 } })), /one of 'above'/);
   assert.notEqual(complaint(policy({ min_samples: 0 })), '');
+  const planned = { test: { kind: 'group-sequential', better: 'lower' } };
+  assert.match(complaint(policy({ rule: planned })), /needs 'samples'/);
 });
 
 test('a weight of nothing or of more than all, a time zone and a time of day that are none, are refused', () => {
