@@ -119,3 +119,13 @@ test('what somebody else has deployed meanwhile ends it, and is left as it is', 
   assert.equal(ended.status, 'failed');
   assert.equal(ended.write, null);
 });
+
+test('nodes that were chosen or left out meanwhile stay so in every later write', () => {
+  const policy = { steps: [SHARE, { pause: { until: 'approved' } }] };
+  const state = withShare(policy);
+  const placements = state.written.map((each) => ({ ...each, excluded: ['drained'] }));
+  const known = told(state, { type: 'found', revision: state.revision + 1, epoch: state.epoch + 1, placements });
+  const back = told(known, { type: 'aborted', by: 'ada', because: 'no' });
+  assert.equal(back.write?.over, known.revision);
+  assert.deepEqual(back.write?.placements[0].excluded, ['drained']);
+});
