@@ -105,6 +105,13 @@ export const BUCKETS = {
     ttl_ms: 0,
     storage: 'file',
   },
+  rollouts: {
+    name: 'tg_rollouts',
+    description: 'where rollouts stand: <env>.<rollout>',
+    history: 64,
+    ttl_ms: 0,
+    storage: 'file',
+  },
 } as const satisfies Record<string, BucketDeclaration>;
 
 export type BucketName = keyof typeof BUCKETS;
