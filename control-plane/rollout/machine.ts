@@ -23,7 +23,9 @@ export type RolloutEvent =
   | { readonly type: 'approved' | 'resumed' | 'promoted' | 'thawed'; readonly by: string }
   | { readonly type: 'paused' | 'aborted'; readonly by: string; readonly because: string }
   | { readonly type: 'frozen'; readonly by: string }
-  | { readonly type: 'version-deleted' };
+  | { readonly type: 'version-deleted' }
+  /** Nothing of the model is deployed any more. */
+  | { readonly type: 'gone' };
 
 export type RolloutEffect =
   | ({ readonly type: 'write' } & PendingWrite)
@@ -117,6 +119,10 @@ function next(state: RolloutState, event: RolloutEvent, now_ms: number): Rollout
       return { ...state, frozen_by: event.by };
     case 'thawed':
       return { ...state, frozen_by: null, step_since_ms: state.phase === 'warming' ? now_ms : state.step_since_ms };
+    case 'gone': {
+      const reason = 'somebody has ended the deployment: it was left as it is';
+      return { ...state, status: 'failed', write: null, perhaps: [], reason };
+    }
     case 'version-deleted':
       return aborted(state, `version ${state.candidate.version} was deleted`, now_ms);
   }

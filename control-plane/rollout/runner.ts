@@ -84,9 +84,8 @@ export class RolloutRunner {
   }
 }
 
-/** Where the deployment is gone, somebody else has taken it away: what is there then is nothing. */
 function found(stored: StoredDesired | undefined): RolloutEvent[] {
-  return stored === undefined ? [] : [{ type: 'found', ...contentOf(stored) }];
+  return [stored === undefined ? { type: 'gone' } : { type: 'found', ...contentOf(stored) }];
 }
 
 function contentOf({ state, revision }: StoredDesired) {

@@ -72,3 +72,14 @@ test('what cannot be started, and a name that is taken or unknown, are refused',
   await assert.rejects(runner().start(what), refused('CONFLICT'));
   await assert.rejects(runner().tell('s', { type: 'version-deleted' }), refused('NOT_FOUND'));
 });
+
+test('over a real NATS: who takes the deployment away ends the rollout, and nothing is deployed again', async (t) => {
+  const { bus, desired, runner, seen } = await rig(t);
+  const state = await runner().start(what);
+  await (await bus.bucket('desired')).delete('prod.m');
+  await runner().tell('r', seen(state));
+  const ended = await runner().tell('r', seen(state));
+  assert.equal(ended.status, 'failed');
+  assert.match(ended.reason ?? '', /ended the deployment/);
+  assert.equal(await desired.read('m'), undefined);
+});
