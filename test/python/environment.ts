@@ -48,7 +48,7 @@ async function cacheFolder(): Promise<string> {
  * which takes up to a minute and 500 MB. Each file belongs to one test file: two that make the same at a time would undo each other.
  */
 export async function pythonWith(
-  file: 'requirements.txt' | 'store-requirements.txt' | 'drift-requirements.txt',
+  file: 'requirements.txt' | 'store-requirements.txt' | 'drift-requirements.txt' | 'rollout-requirements.txt',
   install_ms: number = INSTALL_MS,
 ): Promise<{ readonly python: string } | { readonly missing: string }> {
   const version = await runProgram('python3', ['-c', 'import sys, venv, ensurepip; print(sys.version)'], PROBE_MS);
