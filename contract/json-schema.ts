@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FeatureServiceFileSchema, FeatureViewFileSchema } from './feature-view.js';
 import { LimitsSchema } from './limits.js';
 import { ManifestSchema } from './manifest.js';
 import { AlertRouteFileSchema, MonitorFileSchema } from './monitor.js';
@@ -38,6 +39,14 @@ export function jsonSchemas(): Readonly<Record<string, unknown>> {
     'environment.schema.json': {
       title: 'an environment: what a version must have before it is let in',
       ...z.toJSONSchema(RESOURCE_SCHEMAS.Environment, { io: 'input' }),
+    },
+    'feature-view.schema.json': {
+      title: 'a feature view: features of one kind of entity',
+      ...z.toJSONSchema(FeatureViewFileSchema, { io: 'input' }),
+    },
+    'feature-service.schema.json': {
+      title: 'a feature service: a named set of features',
+      ...z.toJSONSchema(FeatureServiceFileSchema, { io: 'input' }),
     },
     'limits.schema.json': { title: 'limits of one node', ...z.toJSONSchema(LimitsSchema, { io: 'input' }) },
   };
