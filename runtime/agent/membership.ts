@@ -77,7 +77,12 @@ export class Membership {
     const following = {
       heard: (entry: FollowedEntry) => this.#heard(entry),
       caughtUp: () => this.changed(),
-      failed: (error: unknown) => log.warn({ error }, 'what this node should serve cannot be heard: trying again'),
+      failed: (error: unknown) => {
+        // A control plane that starts beside this node declares everything a moment later.
+        if (error instanceof Error && error.name === 'StreamNotFoundError')
+          log.info({}, 'no control plane has set this fleet up yet: waiting');
+        else log.warn({ error }, 'what this node should serve cannot be heard: trying again');
+      },
     };
     await follow(bus, 'desired', following, signal);
   }
