@@ -46,6 +46,8 @@ export interface Services {
   readonly fleet?: Fleet;
   /** Who may, and what is written of it; undefined: whoever calls the app may do everything, as in a benchmark. */
   readonly entry?: Entry;
+  /** Whether the tables have been made by now; absent: somebody else made them. */
+  readonly hasTables?: () => boolean;
   /** Told of labels that were stored. */
   readonly labelsCame?: () => void;
 }
@@ -75,7 +77,7 @@ export function createApp(services: Services): Hono {
   );
   if (services.entry !== undefined) mountEntry(app, services.entry, services.log);
   app.use(requireSeen);
-  mountHealth(app, services.client);
+  mountHealth(app, services);
   app.route('/', openApiRoutes(app, services.version ?? '0.0.0'));
   const { client, database, now_ms, monitors = new Monitors(client, database, now_ms) } = services;
   app.route('/v1', monitorRoutes({ client, database, now_ms, monitors }));
@@ -111,13 +113,19 @@ function partOf(path: string): string {
   return path.split('/')[2] ?? '';
 }
 
-function mountHealth(app: Hono, client: ClickHouseClient): void {
+function mountHealth(app: Hono, { client, hasTables = () => true }: Services): void {
   const live = described({ summary: 'Say that the process is there', tag: 'Health', role: 'anyone' });
   app.get('/v1/health/live', live, (context) => context.json({ live: true }));
-  const ready = described({ summary: 'Say whether ClickHouse answers', tag: 'Health', role: 'anyone' });
+  const ready = described({
+    summary: 'Say whether ClickHouse answers, and has its tables',
+    tag: 'Health',
+    role: 'anyone',
+  });
   app.get('/v1/health/ready', ready, async (context) => {
     const { success } = await client.ping();
-    return context.json({ ready: success }, success ? 200 : 503);
+    // Without its tables every question would be told to come again later.
+    const ready = success && hasTables();
+    return context.json({ ready }, ready ? 200 : 503);
   });
 }
 

@@ -39,7 +39,9 @@ export async function runControlPlane(config: Config, program: string): Promise<
     heard: ({ kind, name }) => entry.events.publish(`fleet.${kind}`, Date.now(), { name }),
     opened: (bus) => entry.share(bus),
   });
+  const tables = { made: false };
   const app = createApp({
+    hasTables: () => tables.made,
     entry,
     version: program,
     fleet,
@@ -55,6 +57,7 @@ export async function runControlPlane(config: Config, program: string): Promise<
   const { port } = server.address() as AddressInfo;
   const url = urlOf(config, port);
   void keepMigrating(client, { database, cluster, program }, log, stopped.signal).then(async () => {
+    tables.made = true;
     const outbox = new Outbox(client, database, monitors.ledger, () => url, Date.now);
     const watching =
       config.monitors === '' ? [] : [new MonitorLoop(config.monitors, monitors, outbox, log).run(stopped.signal)];
